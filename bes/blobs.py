@@ -1,0 +1,187 @@
+"""Blobs of a run: upload, download, and the references that the web service is given instead of the account key."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobClient, BlobSasPermissions, BlobServiceClient, ContentSettings, generate_blob_sas
+from requests.exceptions import RequestException
+
+from bes.errors import AccessDenied, ConfigurationError, IntegrityError, NotFound, ScoringError, Unavailable
+from bes.files import replacing, sha256_of
+from bes.protocol import BlobReference
+from bes.redaction import redact
+from bes.settings import StorageSettings
+
+logger = logging.getLogger(__name__)
+
+_MIB = 1 << 20
+
+# Measured: 8 MiB blocks bound memory and leave within the SDK's send deadline on slow links; 4 MiB is the largest range
+# the service gives an MD5 for. All four retry numbers must be set, since each defaults to 3.
+_CLIENT_OPTIONS: dict[str, Any] = {
+    "max_single_put_size": 8 * _MIB,
+    "max_block_size": 8 * _MIB,
+    "max_single_get_size": 4 * _MIB,
+    "max_chunk_get_size": 4 * _MIB,
+    "retry_total": 5,
+    "retry_connect": 5,
+    "retry_read": 5,
+    "retry_status": 5,
+    "initial_backoff": 1,
+    "increment_base": 2,
+    "random_jitter_range": 1,
+    "connection_timeout": 20,
+    "read_timeout": 60,
+}
+_CONCURRENCY = 4
+_CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBlob:
+    """A blob that is surely there."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+class BlobStore:
+    """The container of all runs.
+
+    Args:
+        settings: Connection string and container name.
+
+    Raises:
+        ConfigurationError: No connection string is set, or it cannot be read.
+    """
+
+    def __init__(self, settings: StorageSettings) -> None:
+        connection_string = settings.require().get_secret_value()
+        try:
+            self._service = BlobServiceClient.from_connection_string(connection_string, **_CLIENT_OPTIONS)
+        except ValueError as error:
+            raise ConfigurationError(
+                "The connection string of the storage cannot be read.", "Set BATCH_SCORING_STORAGE_CONNECTION_STRING."
+            ) from error
+        self._container = self._service.get_container_client(settings.container)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._service.close()
+
+    def ensure_container(self) -> None:
+        """Make the container unless it exists."""
+        with self._converted(self._container.container_name):
+            try:
+                self._container.create_container()
+            except ResourceExistsError:
+                logger.debug("container %r exists", self._container.container_name)
+
+    def upload(self, path: Path, name: str) -> StoredBlob:
+        """Store the file at `path` under a name that is not taken.
+
+        Raises:
+            IntegrityError: The name holds other content.
+        """
+        digest = sha256_of(path)
+        with path.open("rb") as source, self._converted(name):
+            blob = self._container.get_blob_client(name)
+            try:
+                blob.upload_blob(
+                    source,
+                    overwrite=False,
+                    max_concurrency=_CONCURRENCY,
+                    validate_content="md5",
+                    metadata={"sha256": digest},
+                    content_settings=ContentSettings(content_type="text/csv"),
+                )
+            except ResourceExistsError:
+                # A lost answer to our own upload, or somebody else's blob: the content tells.
+                self._require_same(blob, digest)
+        return StoredBlob(name=name, size_bytes=path.stat().st_size, sha256=digest)
+
+    def download(self, name: str, path: Path) -> StoredBlob:
+        """Bring a blob home. `path` appears whole or not at all."""
+        with self._converted(name), replacing(path) as part:
+            blob = self._container.get_blob_client(name)
+            with part.open("wb") as target:
+                stream = blob.download_blob(max_concurrency=_CONCURRENCY, validate_content="md5")
+                stream.readinto(target)
+            size_bytes = part.stat().st_size
+            if size_bytes != stream.size:
+                raise IntegrityError(f"{name!r} came home with {size_bytes} of {stream.size} bytes.", "Run again.")
+            digest = sha256_of(part)
+        return StoredBlob(name=name, size_bytes=size_bytes, sha256=digest)
+
+    def input_reference(self, name: str, *, lifetime: timedelta) -> BlobReference:
+        """A reference with which the web service may read this one blob."""
+        return self._reference(name, BlobSasPermissions(read=True), lifetime)
+
+    def output_reference(self, name: str, *, lifetime: timedelta) -> BlobReference:
+        """A reference with which the web service may create this one blob."""
+        # A blob of several blocks cannot be committed with `create` alone.
+        return self._reference(name, BlobSasPermissions(create=True, write=True), lifetime)
+
+    def _reference(self, name: str, permission: BlobSasPermissions, lifetime: timedelta) -> BlobReference:
+        key = getattr(self._service.credential, "account_key", None)
+        if key is None:
+            raise ConfigurationError(
+                "The storage's connection string holds no account key, so no reference can be signed.",
+                "Set BATCH_SCORING_STORAGE_CONNECTION_STRING to one with AccountKey.",
+            )
+        now = datetime.now(UTC)
+        token = generate_blob_sas(
+            account_name=str(self._service.account_name),
+            container_name=self._container.container_name,
+            blob_name=name,
+            account_key=key,
+            permission=permission,
+            start=now - _CLOCK_SKEW,
+            expiry=now + lifetime,
+        )
+        return BlobReference(
+            base_location=self._service.url.rstrip("/") + "/",
+            relative_location=f"{self._container.container_name}/{name}",
+            sas_blob_token=f"?{token}",
+        )
+
+    def _require_same(self, blob: BlobClient, digest: str) -> None:
+        if (blob.get_blob_properties().metadata or {}).get("sha256") != digest:
+            raise IntegrityError(
+                f"The blob {blob.blob_name!r} exists with other content.", "Remove it, or run with another container."
+            )
+
+    @contextmanager
+    def _converted(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (AzureError, RequestException) as error:
+            raise _converted(
+                error, f"{self._service.url.rstrip('/')}/{self._container.container_name}", name
+            ) from error
+
+
+def _converted(error: AzureError | RequestException, place: str, name: str) -> ScoringError:
+    code = getattr(error, "error_code", None)
+    why = str(getattr(code, "value", code) or redact(str(error)).splitlines()[0])
+    if isinstance(error, ResourceNotFoundError):
+        return NotFound(f"The storage at {place!r} has no {name!r} ({why}).", "Look whether the job wrote its output.")
+    denied = isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) in (401, 403)
+    if denied:
+        return AccessDenied(
+            f"The storage at {place!r} denies access to {name!r} ({why}).",
+            "Check BATCH_SCORING_STORAGE_CONNECTION_STRING.",
+        )
+    return Unavailable(f"The storage at {place!r} failed on {name!r}: {why}.", "Run again later.", True)

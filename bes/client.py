@@ -1,0 +1,193 @@
+"""Speaks RRS and BES through the gateway: one method an operation, foreign errors converted in one place.
+
+What may be repeated: a call that the gateway throttled never reached the service, so it is made again when the gateway
+says; nothing else is repeated here. Start counts "already running" as started.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import TracebackType
+from typing import Annotated, Self
+
+import requests
+from pydantic import JsonValue, StringConstraints, TypeAdapter, ValidationError
+
+from bes.errors import NotFound, ProtocolError, Rejected, Throttled
+from bes.protocol import (
+    API_VERSION,
+    SUBSCRIPTION_KEY_HEADER,
+    ExecuteRequest,
+    ExecuteResponse,
+    JobRequest,
+    JobState,
+    JobStatus,
+    bearer,
+    execute_path,
+    jobs_path,
+)
+from bes.refusals import no_answer, refusal
+from bes.settings import EndpointSettings
+
+logger = logging.getLogger(__name__)
+
+# It becomes a part of paths, so that nothing but an id may stand there; digits and letters, dashes between them or not.
+_JOB_ID = TypeAdapter(Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]+$")])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallLimits:
+    """How long one call may take.
+
+    Args:
+        connect_seconds: For the connection to stand.
+        read_seconds: Between two bytes of the answer; API Management cuts calls after 240 s.
+        throttled_seconds: In all, for waiting whenever the gateway throttles the call.
+    """
+
+    connect_seconds: float = 10.0
+    read_seconds: float = 240.0
+    throttled_seconds: float = 300.0
+
+
+class BesClient:
+    """A client of one web service.
+
+    Args:
+        endpoint: Complete settings; checked here.
+        limits: How long one call may take.
+        clock: Monotonic seconds, injected by tests.
+        sleep: Waits for seconds, injected by tests.
+
+    Raises:
+        ConfigurationError: A part of the endpoint is not set.
+    """
+
+    def __init__(
+        self,
+        endpoint: EndpointSettings,
+        *,
+        limits: CallLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        endpoint.check()
+        self._endpoint = endpoint
+        self._base = (endpoint.url or "").rstrip("/")
+        self._limits = limits or CallLimits()
+        self._clock = clock
+        self._sleep = sleep
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update(
+            {
+                **bearer(endpoint.api_key.get_secret_value()),
+                SUBSCRIPTION_KEY_HEADER: endpoint.subscription_key.get_secret_value(),
+            }
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    def submit(self, job: JobRequest) -> str:
+        """Register a job, which has no effect until it is started.
+
+        Returns:
+            The job id, 32 hexadecimal digits.
+        """
+        response = self._call("POST", self._jobs(), json=job.to_wire())
+        try:
+            return _JOB_ID.validate_json(response.content, strict=True)
+        except ValidationError as error:
+            raise self._unreadable("submit", response) from error
+
+    def start(self, job_id: str) -> None:
+        """Start a submitted job. Harmless for a job that is already running or has ended."""
+        try:
+            self._call("POST", self._jobs(job_id, "start"))
+        except Rejected as error:
+            if "CannotStartJob" not in error.codes or self.status(job_id).status is JobStatus.NOT_STARTED:
+                raise
+
+    def status(self, job_id: str) -> JobState:
+        """Status of a job, and when it is finished where its outputs are."""
+        response = self._call("GET", self._jobs(job_id))
+        try:
+            return JobState.model_validate_json(response.content)
+        except ValidationError as error:
+            raise self._unreadable("status", response) from error
+
+    def delete(self, job_id: str) -> None:
+        """Cancel a job. Its outputs, if any, stay. Harmless for a job that is gone or has ended."""
+        try:
+            self._call("DELETE", self._jobs(job_id))
+        except NotFound:
+            # A gateway without this operation says the same, and then the job runs on.
+            if self._is_alive(job_id):
+                raise
+            logger.info("job %s was gone before it could be cancelled", job_id)
+
+    def execute(self, request: ExecuteRequest) -> ExecuteResponse:
+        """Score a few rows at once (RRS)."""
+        path = execute_path(self._endpoint.workspace, self._endpoint.service)
+        response = self._call("POST", path, json=request.to_wire(), parameters={"details": "true"})
+        try:
+            return ExecuteResponse.model_validate_json(response.content)
+        except ValidationError as error:
+            raise self._unreadable("execute", response) from error
+
+    def _is_alive(self, job_id: str) -> bool:
+        try:
+            return not self.status(job_id).status.has_ended
+        except NotFound:
+            return False
+
+    def _jobs(self, job_id: str | None = None, action: str | None = None) -> str:
+        return jobs_path(self._endpoint.workspace, self._endpoint.service, job_id, action)
+
+    def _call(
+        self, method: str, path: str, *, json: JsonValue = None, parameters: Mapping[str, str] | None = None
+    ) -> requests.Response:
+        end = self._clock() + self._limits.throttled_seconds
+        while True:
+            try:
+                return self._call_once(method, path, json, {"api-version": API_VERSION, **(parameters or {})})
+            except Throttled as error:
+                if self._clock() + error.retry_after_seconds > end:
+                    raise
+                logger.info("the gateway throttles; next call in %.0f s", error.retry_after_seconds)
+                self._sleep(error.retry_after_seconds)
+
+    def _call_once(self, method: str, path: str, json: JsonValue, parameters: Mapping[str, str]) -> requests.Response:
+        timeout = (self._limits.connect_seconds, self._limits.read_seconds)
+        try:
+            response = self._session.request(
+                method, self._base + path, params=parameters, json=json, timeout=timeout, allow_redirects=False
+            )
+        except requests.exceptions.RequestException as error:
+            raise no_answer(error, gateway=self._base) from error
+        if not response.ok:
+            raise refusal(response, gateway=self._base, service=self._endpoint.service)
+        if not _may_be_of_protocol(response):
+            raise self._unreadable(method, response)
+        return response
+
+    def _unreadable(self, operation: str, response: requests.Response) -> ProtocolError:
+        return ProtocolError(
+            f"The answer to {operation} from {self._base!r} is not one of the protocol"
+            f" (HTTP {response.status_code}, {len(response.content)} bytes of {response.headers.get('Content-Type')}).",
+            "Check that BATCH_SCORING_ENDPOINT_URL is the gateway's address with the API's suffix.",
+        )
+
+
+def _may_be_of_protocol(response: requests.Response) -> bool:
+    # A login page answers every call with a redirect or with itself; start and delete would take both for success.
+    is_page = "html" in response.headers.get("Content-Type", "").lower()
+    return response.status_code < HTTPStatus.MULTIPLE_CHOICES and not is_page

@@ -1,0 +1,20 @@
+"""Keeps signatures and keys out of texts that people and log files see."""
+
+import logging
+import re
+
+_SECRET = re.compile(r"(?i)((?:[?&;]|^|\b)(?:sig|AccountKey|SharedAccessSignature)=)[^&\s;\"']+")
+
+
+def redact(text: str) -> str:
+    """`text` with the values of SAS signatures and account keys replaced by `***`."""
+    return _SECRET.sub(r"\1***", text)
+
+
+class RedactingFilter(logging.Filter):
+    """For handlers: redacts the finished message of every record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact in place; never drops a record."""
+        record.msg, record.args = redact(record.getMessage()), None
+        return True

@@ -1,0 +1,66 @@
+"""Real parts for all tests: started once a session, each when first asked for, by the code of the local stack."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bes.settings import EndpointSettings, StorageSettings
+from deployments.embedded import Surroundings, environment_of
+from deployments.stack import LocalStack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Azurite:
+    """A running storage emulator. `url` holds the account: http://127.0.0.1:PORT/ACCOUNT"""
+
+    connection_string: str
+    url: str
+    settings: StorageSettings
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    with LocalStack(tmp_path_factory.mktemp("stack")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def azurite(local_stack: LocalStack) -> Azurite:
+    settings = local_stack.start_storage()
+    connection_string = settings.require().get_secret_value()
+    parts = dict(part.split("=", 1) for part in connection_string.rstrip(";").split(";"))
+    return Azurite(connection_string=connection_string, url=parts["BlobEndpoint"], settings=settings)
+
+
+@pytest.fixture(scope="session")
+def endpoint(local_stack: LocalStack, azurite: Azurite) -> EndpointSettings:
+    return local_stack.start_web_service(azurite.settings)
+
+
+@pytest.fixture(scope="session")
+def prefect_api(local_stack: LocalStack) -> str:
+    return local_stack.start_prefect()()
+
+
+@pytest.fixture(scope="session")
+def stack_environment(azurite: Azurite, endpoint: EndpointSettings, prefect_api: str) -> dict[str, str]:
+    """The environment in which the command line and flows run on the session's stack."""
+    chosen = Surroundings(endpoint=endpoint, storage=azurite.settings, prefect_api=prefect_api)
+    return dict(environment_of(chosen))
+
+
+@pytest.fixture
+def keep_environment() -> Iterator[None]:
+    """Puts the environment back: the command line sets what its tasks read."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
