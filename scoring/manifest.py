@@ -1,0 +1,82 @@
+"""The manifest of a run: what ran on what, and what came out, as one JSON file that is written last."""
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from bes.files import replacing
+
+SCHEMA_VERSION = 1
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputFile(_Entry):
+    """One input file as it was read."""
+
+    path: str
+    size_bytes: int
+    sha256: str
+
+
+class JobEntry(_Entry):
+    """One shard and the job that scored it."""
+
+    index: int
+    file: str
+    first_row: int
+    n_rows: int
+    job_id: str
+    status: str
+    input_blob: str
+    output_blob: str
+    output_sha256: str
+    created_at: str | None
+    start_time: str | None
+    end_time: str | None
+
+
+class Manifest(_Entry):
+    """Everything about a finished run. Paths are absolute; times are ISO 8601 in UTC."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_key: str
+    status: str
+    contract: str
+    contract_sha256: str
+    endpoint: str
+    workspace: str
+    service: str
+    inputs: list[InputFile]
+    n_input: int
+    n_scored: int
+    n_quarantined: int
+    n_failed: int
+    jobs: list[JobEntry]
+    started_at: datetime
+    ended_at: datetime
+    duration_seconds: float
+    predictions: str
+    predictions_sha256: str
+    quarantine: str
+    data_docs: str
+
+    def write(self, path: Path) -> None:
+        """Write to `path`, whole or not at all."""
+        with replacing(path) as part:
+            part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def run_key(*, input_digests: list[str], contract_digest: str, service: list[str], rows_per_job: int) -> str:
+    """What names a piece of work: the same inputs, contract, web service and cut have the same key.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    parts = [input_digests, contract_digest, service, rows_per_job]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,102 @@
+"""What the steps of a run hand to each other."""
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from bes.blobs import StoredBlob
+from bes.protocol import JobState
+from scoring.manifest import InputFile
+from scoring.shards import Shard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFolder:
+    """Where one run keeps its files.
+
+    Args:
+        path: One folder for each run key, `<data_dir>/<run_key>`.
+        attempt: Names this execution; its working files and blobs are apart from those of any other.
+    """
+
+    path: Path
+    attempt: str
+
+    @property
+    def predictions(self) -> Path:
+        """The result."""
+        return self.path / "predictions.csv"
+
+    @property
+    def quarantine(self) -> Path:
+        """Rows that were not sent, with the reason."""
+        return self.path / "quarantine.csv"
+
+    @property
+    def manifest(self) -> Path:
+        """What ran on what, and what came out."""
+        return self.path / "manifest.json"
+
+    @property
+    def data_docs(self) -> Path:
+        """Folder of the validation report."""
+        return self.path / "data_docs"
+
+    @property
+    def work(self) -> Path:
+        """Files that the steps hand to each other; removed when the run ends."""
+        return self.path / f".work-{self.attempt}"
+
+    def discard_work(self) -> None:
+        """Remove the working files of this attempt."""
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def blob_name(self, kind: str, shard: Shard, run_key: str) -> str:
+        """Name of a shard's `input` or `output` blob; one for each shard and attempt."""
+        return f"runs/{run_key}/{kind}/{self.attempt}/{shard.index:05d}.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunPlan:
+    """What validation decided: which rows are sent, in which shards.
+
+    Args:
+        findings_by_rule: Columns severity, column, rule, message, count and example; one row for each broken rule.
+    """
+
+    run_key: str
+    contract: str
+    contract_digest: str
+    input_port: str
+    output_port: str
+    folder: RunFolder
+    inputs: list[InputFile]
+    n_input: int
+    n_quarantined: int
+    shards: list[Shard]
+    data_docs_index: Path
+    findings_by_rule: pd.DataFrame
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A shard whose input is uploaded and whose job is registered, but not started."""
+
+    shard: Shard
+    job_id: str
+    input_blob: str
+    output_blob: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredShard:
+    """A shard whose job is finished and whose output is home and complete."""
+
+    job: Job
+    state: JobState
+    output: StoredBlob
+    output_path: Path

@@ -1,0 +1,24 @@
+"""What a run tells at its end, to people and to programs."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class RunSummary(BaseModel):
+    """The result of a run. Paths are absolute and exist."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_key: str
+    status: str
+    n_input: int
+    n_scored: int
+    n_quarantined: int
+    n_failed: int
+    n_jobs: int
+    duration_seconds: float
+    predictions: Path
+    quarantine: Path
+    manifest: Path
+    data_docs: Path
