@@ -1,0 +1,75 @@
+"""Every answer that is the gateway's own, spelled as API Management spells it, and the one place that makes its bytes.
+
+The flat body is not the web service's envelope: a client behind a gateway must read both.
+
+Source: captured answers of API Management; the spaces inside the braces are literal.
+"""
+
+import json
+from collections.abc import Mapping
+from email.utils import formatdate
+
+from starlette.responses import Response
+
+from bes.protocol import SUBSCRIPTION_KEY_HEADER
+
+
+class GatewayError(Exception):
+    """The gateway answers by itself, and the backend does not see the call or did not answer it.
+
+    Args:
+        status_code: HTTP status.
+        message: Never holds a key.
+        headers: Besides `Content-Type`, `Content-Length` and `Date`.
+    """
+
+    def __init__(self, status_code: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status_code, message, headers)
+        self.status_code = status_code
+        self.message = message
+        self.headers = dict(headers or {})
+
+    @property
+    def body(self) -> bytes:
+        """The flat body, byte for byte."""
+        return f'{{ "statusCode": {self.status_code}, "message": {json.dumps(self.message)} }}'.encode()
+
+    def response(self) -> Response:
+        """The whole answer."""
+        headers = {**self.headers, "Date": formatdate(usegmt=True)}
+        return Response(self.body, self.status_code, headers, media_type="application/json")
+
+
+def operation_not_found() -> GatewayError:
+    """No operation is declared for the call."""
+    return GatewayError(404, "Resource not found")
+
+
+def key_missing(realm: str) -> GatewayError:
+    """Neither header nor query holds a subscription key."""
+    message = (
+        "Access denied due to missing subscription key. "
+        "Make sure to include subscription key when making requests to an API."
+    )
+    return GatewayError(401, message, _challenge(realm))
+
+
+def key_invalid(realm: str) -> GatewayError:
+    """The key belongs to no active subscription."""
+    message = (
+        "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription."
+    )
+    return GatewayError(401, message, _challenge(realm))
+
+
+def backend_failed() -> GatewayError:
+    """The backend could not be reached, or did not answer in time or in HTTP.
+
+    API Management answers 500 to a time-out too, not 504.
+    """
+    return GatewayError(500, "Internal server error")
+
+
+def _challenge(realm: str) -> Mapping[str, str]:
+    value = f'AzureApiManagementKey realm="{realm}",name="{SUBSCRIPTION_KEY_HEADER}",type="header"'
+    return {"WWW-Authenticate": value}
