@@ -1,0 +1,222 @@
+"""What becomes of jobs when they wait, are cancelled, or when something dies under them."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.service.held_storage import HeldStorage, held_storage
+from tests.service.running import Keys, RunningService, running_service, wait_until
+
+ROW = "1,1,2,2,0,2,0,1"
+
+
+def allowed(azurite: Any, held: HeldStorage) -> str:
+    return f"{azurite.url.split('/')[2]},{held.host}"
+
+
+def phases(service: RunningService, jobs: list[str]) -> list[str]:
+    return [service.status(job).json["StatusCode"] for job in jobs]
+
+
+def children(process_id: int) -> list[int]:
+    """Processes that descend from a process."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+    direct = [child for child, parent in parents.items() if parent == process_id]
+    return direct + [grandchild for child in direct for grandchild in children(child)]
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        return (Path("/proc") / str(process_id) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def job_of(service: RunningService, held: HeldStorage, name: str) -> str:
+    return service.run({"Input": held.reference(f"{name}.csv"), "Output": service.reference(f"{name}-out.csv")})
+
+
+def test_no_more_jobs_run_than_allowed_and_the_rest_follow_in_order(azurite: Any, tmp_path: Path) -> None:
+    with (
+        held_storage() as held,
+        running_service(
+            tmp_path,
+            azurite.connection_string,
+            keys=Keys(),
+            allowed_storage_hosts=allowed(azurite, held),
+            worker_processes=3,
+            max_running_jobs=2,
+        ) as service,
+    ):
+        jobs = [job_of(service, held, f"job{index}") for index in range(4)]
+        wait_until(lambda: held.was_asked_for("job0.csv") and held.was_asked_for("job1.csv"))
+        assert phases(service, jobs) == ["Running", "Running", "NotStarted", "NotStarted"]
+        assert service.start(jobs[3]).codes == (400, "InvalidOperation", "CannotStartJob")
+        held.released.set()
+        ended = [service.ended(job) for job in jobs]
+        assert {status["StatusCode"] for status in ended} == {"Finished"}
+        begun = [status["StartTime"] for status in ended]
+        assert begun == sorted(begun)
+
+
+def test_running_job_is_cancelled_at_once_and_gives_its_worker_back(azurite: Any, tmp_path: Path) -> None:
+    with (
+        held_storage() as held,
+        running_service(
+            tmp_path,
+            azurite.connection_string,
+            keys=Keys(),
+            allowed_storage_hosts=allowed(azurite, held),
+            worker_processes=1,
+        ) as service,
+    ):
+        job = job_of(service, held, "cancelled")
+        wait_until(lambda: held.was_asked_for("cancelled.csv"))
+        assert service.delete(job).status == 200
+        assert phases(service, [job]) == ["Cancelled"]
+        # The only worker is free although the storage still does not answer.
+        good = service.upload("good.csv", "Col2\nThis is a good day\n")
+        assert service.ended(service.run({"Input": good}))["StatusCode"] == "Finished"
+        held.released.set()
+        assert service.delete(job).status == 200
+        assert phases(service, [job]) == ["Cancelled"]
+        assert not service.exists("cancelled-out.csv")
+
+
+def test_queued_job_is_cancelled_and_never_runs(azurite: Any, tmp_path: Path) -> None:
+    with (
+        held_storage() as held,
+        running_service(
+            tmp_path,
+            azurite.connection_string,
+            keys=Keys(),
+            allowed_storage_hosts=allowed(azurite, held),
+            worker_processes=1,
+        ) as service,
+    ):
+        first, second = job_of(service, held, "first"), job_of(service, held, "second")
+        wait_until(lambda: held.was_asked_for("first.csv"))
+        service.delete(second)
+        held.released.set()
+        assert service.ended(first)["StatusCode"] == "Finished"
+        assert phases(service, [second]) == ["Cancelled"]
+        assert not held.was_asked_for("second.csv")
+
+
+def test_killed_service_loses_no_job_and_leaves_no_worker_behind(azurite: Any, tmp_path: Path) -> None:
+    keys = Keys()
+    with held_storage() as held:
+        settings = {"allowed_storage_hosts": allowed(azurite, held), "worker_processes": 1}
+        with running_service(tmp_path, azurite.connection_string, keys=keys, **settings) as service:
+            submitted = service.submit({"Input": held.reference("submitted.csv")}).json
+            running = job_of(service, held, "running")
+            queued = job_of(service, held, "queued")
+            wait_until(lambda: held.was_asked_for("running.csv"))
+            workers = children(service.process.pid)
+            assert workers
+            service.process.kill()
+            service.process.wait()
+            wait_until(lambda: not any(is_alive(worker) for worker in workers))
+            outputs = [("running-out.csv", service.container), ("queued-out.csv", service.container)]
+        held.released.set()
+        with running_service(tmp_path, azurite.connection_string, keys=keys, **settings) as service:
+            assert [service.ended(job)["StatusCode"] for job in (running, queued)] == ["Finished", "Finished"]
+            for name, container in outputs:
+                content = service.blobs.get_blob_client(container, name).download_blob().readall().decode()
+                assert content.splitlines()[1:] == [ROW]
+            assert phases(service, [submitted]) == ["NotStarted"]
+            assert service.start(submitted).status == 200
+            assert service.ended(submitted)["StatusCode"] == "Finished"
+
+
+def test_stopped_service_runs_its_jobs_again_when_it_is_back(azurite: Any, tmp_path: Path) -> None:
+    keys = Keys()
+    with held_storage() as held:
+        settings = {"allowed_storage_hosts": allowed(azurite, held)}
+        with running_service(tmp_path, azurite.connection_string, keys=keys, **settings) as service:
+            job = job_of(service, held, "job")
+            wait_until(lambda: held.was_asked_for("job.csv"))
+            began = time.monotonic()
+            assert service.stop() == 0
+            assert time.monotonic() - began < 5
+            assert "Traceback" not in service.log.read_text()
+        held.released.set()
+        with running_service(tmp_path, azurite.connection_string, keys=keys, **settings) as service:
+            assert service.ended(job)["StatusCode"] == "Finished"
+
+
+def worker_of(service: RunningService, before: set[int]) -> int:
+    """The worker process that came into being after `before`."""
+    return max(wait_until(lambda: set(children(service.process.pid)) - before))
+
+
+def test_job_whose_worker_dies_runs_again_until_its_attempts_are_used_up(azurite: Any, tmp_path: Path) -> None:
+    with (
+        held_storage() as held,
+        running_service(
+            tmp_path,
+            azurite.connection_string,
+            keys=Keys(),
+            allowed_storage_hosts=allowed(azurite, held),
+            worker_processes=2,
+            max_job_attempts=2,
+        ) as service,
+    ):
+        good = service.upload("good.csv", "Col2\nThis is a good day\n")
+        # Both workers are there, so that those which come later are known.
+        wait_until(lambda: "execute" and service.execute({"Inputs": {"input1": {"Values": [["a"]]}}}).status == 200)
+        service.ended(service.run({"Input": good}))
+        bystander = job_of(service, held, "bystander")
+        wait_until(lambda: held.was_asked_for("bystander.csv"))
+        before = set(children(service.process.pid))
+        job = job_of(service, held, "unlucky")
+        for attempt in (1, 2):
+            wait_until(lambda attempt=attempt: held.called.count("/account/container/unlucky.csv") == attempt)
+            os.kill(worker_of(service, before), signal.SIGKILL)
+        status = service.ended(job)
+        assert status["StatusCode"] == "Failed"
+        assert "The process that ran the job ended, 2 times; the job is not tried again" in status["Details"]
+        held.released.set()
+        assert service.ended(bystander)["StatusCode"] == "Finished"
+
+
+def test_job_that_runs_too_long_fails_and_gives_its_worker_back(azurite: Any, tmp_path: Path) -> None:
+    with (
+        held_storage() as held,
+        running_service(
+            tmp_path,
+            azurite.connection_string,
+            keys=Keys(),
+            allowed_storage_hosts=allowed(azurite, held),
+            worker_processes=1,
+            max_job_seconds=1,
+        ) as service,
+    ):
+        status = service.ended(job_of(service, held, "endless"))
+        assert status["StatusCode"] == "Failed"
+        assert "ran longer than 1 seconds" in status["Details"]
+        good = service.upload("good.csv", "Col2\nThis is a good day\n")
+        assert service.ended(service.run({"Input": good}))["StatusCode"] == "Finished"
+
+
+def test_storage_that_redirects_is_not_followed(azurite: Any, tmp_path: Path) -> None:
+    with (
+        held_storage() as held,
+        held_storage() as elsewhere,
+        running_service(
+            tmp_path, azurite.connection_string, keys=Keys(), allowed_storage_hosts=allowed(azurite, held)
+        ) as service,
+    ):
+        held.redirects_to = f"http://{elsewhere.host}/account/container/stolen.csv"
+        elsewhere.released.set()
+        assert service.ended(job_of(service, held, "job"))["StatusCode"] == "Failed"
+        assert held.was_asked_for("job.csv")
+        assert elsewhere.called == []
