@@ -1,0 +1,69 @@
+"""Write the run's artifacts: predictions and manifest on disk, a summary and a table of jobs in Prefect."""
+
+from pathlib import Path
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from bes.settings import EndpointSettings
+from scoring.books import Books
+from scoring.manifest import Manifest
+from scoring.plan import RunPlan, ScoredShard
+from scoring.publishing import publish_run
+from scoring.summary import RunSummary
+
+
+# Not cached: it writes files.
+@task(task_run_name="write artifacts", cache_policy=NO_CACHE)
+def write_artifacts(plan: RunPlan, scored: list[ScoredShard], books: Books) -> RunSummary:
+    """Publish the run and leave its evidence."""
+    manifest = publish_run(plan, scored, books, endpoint=EndpointSettings())
+    key = plan.contract.replace("_", "-").lower()
+    create_markdown_artifact(
+        key=f"{key}-summary",
+        markdown=_markdown(manifest, plan),
+        description="The books of the run, and where its files are.",
+    )
+    create_table_artifact(
+        key=f"{key}-jobs",
+        table=[job.model_dump(exclude={"input_blob", "output_blob", "output_sha256"}) for job in manifest.jobs],
+        description="One line for each BES job.",
+    )
+    if not plan.findings_by_rule.empty:
+        create_table_artifact(
+            key=f"{key}-findings",
+            table={str(name): column.tolist() for name, column in plan.findings_by_rule.items()},
+            description="Which rules the rows of the input break.",
+        )
+    return RunSummary(
+        **manifest.model_dump(include=set(RunSummary.model_fields) & set(Manifest.model_fields)),
+        n_jobs=len(manifest.jobs),
+        manifest=plan.folder.manifest,
+    )
+
+
+def _markdown(manifest: Manifest, plan: RunPlan) -> str:
+    files = "\n".join(f"- `{Path(entry.path).name}`, {entry.size_bytes:,} bytes" for entry in manifest.inputs)
+    return f"""# {manifest.contract}: {manifest.n_scored:,} of {manifest.n_input:,} rows scored
+
+| | |
+| --- | --: |
+| rows in | {manifest.n_input:,} |
+| scored | {manifest.n_scored:,} |
+| quarantined | {manifest.n_quarantined:,} |
+| failed | {manifest.n_failed:,} |
+| jobs | {len(manifest.jobs):,} |
+| seconds | {manifest.duration_seconds:.1f} |
+
+**Input**
+
+{files}
+
+**Results**
+
+- predictions: `{manifest.predictions}`
+- quarantine: `{manifest.quarantine}`
+- manifest: `{plan.folder.manifest}`
+- Data Docs: `{manifest.data_docs}`
+"""

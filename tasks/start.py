@@ -1,0 +1,24 @@
+"""Start a registered BES job."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from bes.client import BesClient
+from bes.settings import EndpointSettings
+from scoring import jobs
+from scoring.plan import Job
+from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
+
+
+# Repeated after any outage: a job that runs already counts as started. Not cached: the service knows, not Prefect.
+@task(
+    task_run_name="start shard {job.shard.index}",
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAY_SECONDS,
+    retry_condition_fn=may_pass,
+    cache_policy=NO_CACHE,
+)
+def start_job(job: Job) -> Job:
+    """Start the job; returns it for the next step."""
+    with BesClient(EndpointSettings()) as client:
+        return jobs.start_job(client, job)

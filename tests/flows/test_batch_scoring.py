@@ -1,0 +1,225 @@
+"""The flow on a real Prefect server: which tasks it chains, what it leaves there, and what a failure leaves."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from azure.storage.blob import BlobServiceClient
+
+from bes.client import BesClient
+from bes.errors import NotFound
+from bes.settings import EndpointSettings
+
+EXTRACT = "review_id,Col1,Col2\n" + "".join(f"R{number:06d},4,Review number {number}\n" for number in range(1, 8))
+
+
+def run_flow(parameters: str, environment: dict[str, str], repository: Path) -> subprocess.CompletedProcess[str]:
+    program = (
+        "import asyncio\n"
+        "from flows.batch_scoring import batch_scoring\n"
+        f"print(asyncio.run(batch_scoring({parameters})).model_dump_json())\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=repository,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def read(api: str, what: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = requests.post(f"{api}/{what}/filter", json=body, timeout=30)
+    answer.raise_for_status()
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+def eventually(probe: Callable[[], bool], seconds: float = 30) -> None:
+    """The server records task runs and logs some seconds after the fact."""
+    end = time.monotonic() + seconds
+    while not probe():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@pytest.fixture
+def run_environment(stack_environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    return {**stack_environment, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")}
+
+
+def newest_run(api: str) -> dict[str, Any]:
+    return read(api, "flow_runs", {"sort": "START_TIME_DESC", "limit": 1})[0]
+
+
+def test_a_run_chains_its_tasks_and_leaves_artifacts_and_log_lines(
+    repository: Path, run_environment: dict[str, str], prefect_api: str, tmp_path: Path
+):
+    extract = tmp_path / "extract.csv"
+    extract.write_text(EXTRACT)
+
+    done = run_flow(f"[{str(extract)!r}], 'book_reviews', 3", run_environment, repository)
+
+    assert done.returncode == 0, done.stderr
+    run = newest_run(prefect_api)
+    assert (run["state_type"], run["name"]) == ("COMPLETED", "book_reviews")
+    mine = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+    expected = sorted(
+        ["validate book_reviews", "poll all jobs", "check row count", "write artifacts"]
+        + [f"{step} shard {index}" for step in ("upload", "submit", "start", "download") for index in range(3)]
+    )
+    eventually(lambda: sorted(task["name"] for task in read(prefect_api, "task_runs", mine)) == expected)
+    artifacts = {artifact["key"]: artifact for artifact in read(prefect_api, "artifacts", mine)}
+    assert set(artifacts) == {"book-reviews-summary", "book-reviews-jobs"}
+    assert "7 of 7 rows scored" in artifacts["book-reviews-summary"]["data"]
+    assert artifacts["book-reviews-jobs"]["data"].count("Finished") == 3
+
+    def messages() -> list[str]:
+        return [line["message"] for line in read(prefect_api, "logs", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})]
+
+    eventually(lambda: any(message.startswith("published 7 rows") for message in messages()))
+    eventually(lambda: any("is Finished" in message for message in messages()))
+
+
+def test_no_secret_reaches_the_server_the_results_or_the_terminal(
+    repository: Path,
+    run_environment: dict[str, str],
+    prefect_api: str,
+    endpoint: EndpointSettings,
+    tmp_path: Path,
+):
+    extract = tmp_path / "extract.csv"
+    extract.write_text(EXTRACT)
+
+    done = run_flow(f"[{str(extract)!r}]", run_environment, repository)
+
+    run = newest_run(prefect_api)
+    one = {"logs": {"flow_run_id": {"any_": [run["id"]]}}}
+    eventually(lambda: any("published" in line["message"] for line in read(prefect_api, "logs", one)))
+    texts = [done.stdout, done.stderr, str(run), str(read(prefect_api, "logs", one))]
+    texts += [str(read(prefect_api, what, {})) for what in ("artifacts", "task_runs")]
+    texts += [path.read_text(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
+    account_key = run_environment["BATCH_SCORING_STORAGE_CONNECTION_STRING"].split("AccountKey=")[1].split(";")[0]
+    secrets = [endpoint.api_key.get_secret_value(), endpoint.subscription_key.get_secret_value(), account_key, "sig="]
+    for secret in secrets:
+        assert not [text[:200] for text in texts if secret in text]
+
+
+def test_a_run_that_fails_cancels_its_other_jobs_and_is_failed_in_prefect(
+    repository: Path, run_environment: dict[str, str], prefect_api: str, endpoint: EndpointSettings, tmp_path: Path
+):
+    contract = (repository / "data/contracts/book_reviews.yaml").read_text()
+    wrong = tmp_path / "book_reviews.yaml"
+    wrong.write_text(contract.replace("input1: [Col2]", "input1: [review_id]"))
+    extract = tmp_path / "extract.csv"
+    extract.write_text(EXTRACT)
+
+    done = run_flow(f"[{str(extract)!r}], {str(wrong)!r}, 2", run_environment, repository)
+
+    assert done.returncode != 0
+    run = newest_run(prefect_api)
+    assert run["state_type"] == "FAILED"
+    assert "ended Failed" in run["state"]["message"]
+    mine = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+    eventually(lambda: "cancel jobs" in [task["name"] for task in read(prefect_api, "task_runs", mine)])
+    assert list(tmp_path.glob("runs/*/.work*")) == []
+    logs = read(prefect_api, "logs", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+    submitted = {line["message"].rpartition(" ")[2] for line in logs if line["message"].startswith("submitted")}
+    assert len(submitted) == 4
+    with BesClient(endpoint) as client:
+        for job_id in submitted:
+            with contextlib.suppress(NotFound):
+                assert client.status(job_id).status.has_ended
+
+
+def test_each_shard_is_one_blob_in_and_one_blob_out_below_the_run_key(
+    repository: Path, run_environment: dict[str, str], tmp_path: Path
+):
+    for name in ("monday", "tuesday"):
+        (tmp_path / f"{name}.csv").write_text(EXTRACT.replace("R0000", "R1000" if name == "monday" else "R2000"))
+
+    done = run_flow(f"[{str(tmp_path / '*.csv')!r}], 'book_reviews', 5", run_environment, repository)
+
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    with BlobServiceClient.from_connection_string(
+        run_environment["BATCH_SCORING_STORAGE_CONNECTION_STRING"]
+    ) as storage:
+        container = storage.get_container_client(run_environment["BATCH_SCORING_STORAGE_CONTAINER"])
+        names = [blob.name for blob in container.list_blobs(name_starts_with=f"runs/{folder.name}/")]
+    assert sorted(name.split("/")[2] + name.split("/")[-1] for name in names) == [
+        f"{kind}{index:05d}.csv" for kind in ("input", "output") for index in range(4)
+    ]
+
+
+@pytest.mark.parametrize("fault", ["truncate_output", "duplicate_row", "lose_output"])
+def test_an_output_that_is_not_whole_is_never_published(
+    repository: Path, run_environment: dict[str, str], faults: Any, tmp_path: Path, fault: str
+):
+    extract = tmp_path / "extract.csv"
+    extract.write_text(EXTRACT)
+    faults.arm(kind=fault)
+
+    done = run_flow(f"[{str(extract)!r}]", run_environment, repository)
+
+    assert done.returncode != 0
+    assert [entry["fault"]["kind"] for entry in faults.served()] == [fault]
+    assert ("NotFound" if fault == "lose_output" else "IntegrityError") in done.stderr
+    assert list(tmp_path.glob("runs/*/predictions.csv")) == []
+    assert list(tmp_path.glob("runs/*/manifest.json")) == []
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        pytest.param(
+            [
+                {"kind": "status", "operation": "start", "status": 503},
+                {"kind": "drop", "operation": "start", "when": "after"},
+            ],
+            id="start",
+        ),
+        pytest.param(
+            [
+                {"kind": "status", "operation": "status", "status": 500},
+                {"kind": "drop", "operation": "status", "when": "before"},
+            ],
+            id="status",
+        ),
+    ],
+)
+def test_an_outage_shorter_than_the_retries_does_not_end_a_run(
+    repository: Path, run_environment: dict[str, str], faults: Any, tmp_path: Path, outage: list[dict[str, Any]]
+):
+    extract = tmp_path / "extract.csv"
+    extract.write_text(EXTRACT)
+    for fault in outage:
+        faults.arm(**fault)
+
+    done = run_flow(f"[{str(extract)!r}]", run_environment, repository)
+
+    assert done.returncode == 0, done.stderr
+    assert [entry["hit"] for entry in faults.served()] == [fault["operation"] for fault in outage]
+
+
+def test_a_submit_that_may_have_been_received_is_not_repeated(
+    repository: Path, run_environment: dict[str, str], faults: Any, tmp_path: Path
+):
+    extract = tmp_path / "extract.csv"
+    extract.write_text(EXTRACT)
+    faults.arm(kind="drop", operation="submit", when="after", times=2)
+
+    done = run_flow(f"[{str(extract)!r}]", run_environment, repository)
+
+    assert done.returncode != 0
+    assert "Unavailable" in done.stderr
+    assert [entry["hit"] for entry in faults.served()] == ["submit"]
