@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 AZURITE := deployments/azurite
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format clean
+.PHONY: help install demo test test-slow check format clean
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ demo: install ## score the sample CSV on the embedded default
 
 test: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run all tests
 	$(BIN)/python -m pytest
+
+test-slow: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run the campaigns that take minutes
+	$(BIN)/python -m pytest -m slow -s
 
 check: .venv/dev.stamp ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .
