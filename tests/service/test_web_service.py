@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -223,6 +224,32 @@ def test_no_body_whatever_makes_the_service_stumble(web_service: RunningService,
         assert answer.status in (200, 400)
         if answer.status == 400:
             assert answer.json["error"]["details"][0]["message"]
+
+
+SEGMENT = st.text(max_size=12).map(lambda text: urllib.parse.quote(text, safe="")) | st.just("0" * 32)
+TAIL = st.sampled_from(["execute", "jobs", "jobs/{segment}", "jobs/{segment}/start", "swagger.json", "{segment}", ""])
+QUERY = st.dictionaries(
+    st.sampled_from(["api-version", "details", "format", "subscription-key", "x"]),
+    st.sampled_from(["2.0", "1.0", "true", "false", "swagger", "", "\N{SNOWMAN}"]),
+)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]),
+    tail=TAIL,
+    segment=SEGMENT,
+    query=QUERY,
+    body=st.sampled_from([None, b"", b"{}", b"[", b"\xff"]),
+    is_ours=st.booleans(),
+)
+def test_no_request_to_any_operation_gets_a_500(
+    web_service: RunningService, method: str, tail: str, segment: str, query: dict[str, str], body: Any, is_ours: bool
+) -> None:
+    base = web_service.base if is_ours else f"{web_service.url}/workspaces/{segment}/services/{segment}"
+    address = f"{base}/{tail.format(segment=segment)}?{urllib.parse.urlencode({'api-version': '2.0', **query})}"
+    assert web_service.call(method, address, body).status in (200, 400, 401, 404)
+    assert web_service.call("GET", f"{web_service.url}/health").status == 200
 
 
 def test_many_clients_at_once_are_all_served(web_service: RunningService) -> None:
