@@ -20,8 +20,8 @@ def read_object(body: bytes) -> dict[str, JsonValue]:
         ServiceError: `RequestBodyInvalid`, or `RequestIsEmpty` for null.
     """
     try:
-        # Unlike json.loads this refuses half surrogates and bottomless nesting as well.
-        value = from_json(body.removeprefix(BYTE_ORDER_MARK), allow_inf_nan=False)
+        # Unlike json.loads this refuses half surrogates and bottomless nesting. Python's clients do write a bare NaN.
+        value = from_json(body.removeprefix(BYTE_ORDER_MARK), allow_inf_nan=True)
     except ValueError as error:
         raise error_codes.REQUEST_BODY_INVALID(hint=f"{error}.") from None
     if value is None:

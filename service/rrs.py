@@ -1,6 +1,7 @@
 """Request/response scoring: tables in the request, tables in the answer, in either of the two forms."""
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,6 +122,8 @@ def _texts(columns: Sequence[Sequence[JsonValue]], port: InputPort) -> pa.Record
 def _text(value: JsonValue, row: int, column: Column, port: InputPort) -> str | None:
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, float) and math.isnan(value):
+        return None  # how clients built on pandas write a missing cell
     if isinstance(value, dict | list):
         raise _mismatch(port, row, f"has no plain value in column {column.name!r}")
     try:

@@ -47,6 +47,10 @@ class BadCell(Exception):
         self.type_name = type_name
 
 
+WHOLE_NUMBER = r"^([+-]?[0-9]+)\.0*$"
+"""A whole number written as a fraction."""
+
+
 def typed(batch: pa.RecordBatch, columns: Sequence[Column]) -> pa.RecordBatch:
     """The named text columns of `batch` as their declared types, in declared order. Empty text is null unless String.
 
@@ -64,6 +68,12 @@ def _typed(texts: pa.Array, column: Column) -> pa.Array:
     trimmed = pc.utf8_trim_whitespace(texts)
     values = pc.if_else(pc.equal(trimmed, ""), None, trimmed)
     target = ARROW_TYPES[column.type]
+    try:
+        return values.cast(target)
+    except pa.ArrowInvalid:
+        if pa.types.is_integer(target):
+            # pandas makes 5.0 of a whole number as soon as its column has a gap.
+            values = pc.replace_substring_regex(values, WHOLE_NUMBER, r"\1")
     try:
         return values.cast(target)
     except pa.ArrowInvalid:

@@ -77,6 +77,11 @@ def test_first_cell_that_does_not_fit_is_found(column: str, cell: str, row: int)
     assert (caught.value.row, caught.value.column, caught.value.type_name) == (row, column, column)
 
 
+def test_whole_number_that_is_written_as_a_fraction_is_an_integer() -> None:
+    batch = pa.record_batch([pa.array(["5.0", "-7.", "3", None])], names=["Int32"])
+    assert typed(batch, [COLUMNS[1]])["Int32"].to_pylist() == [5, -7, 3, None]
+
+
 def test_line_of_a_row_counts_blank_lines_and_breaks_in_cells() -> None:
     content = b'Id,Col2\r\n1,a\r\n\r\n2,"b\nc"\n3,d\n'
     assert [line_of(opener(content), ",", row) for row in range(3)] == [2, 4, 6]
