@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
 
     serve = commands.add_parser("serve", help="serve the web service, its gateway and storage until Ctrl-C")
+    serve.add_argument("--definition", type=Path, help="a service.toml of your own instead of Feature Hashing")
     serve.set_defaults(command=_serve, json=False)
 
     rrs = commands.add_parser("rrs", help="score one text at once (RRS)")
@@ -94,8 +95,8 @@ def _score(options: argparse.Namespace, parameters: FlowParameters, *, use_setti
     return 0
 
 
-def _serve(_options: argparse.Namespace) -> int:
-    with surroundings(use_settings=False, with_prefect=False) as chosen:
+def _serve(options: argparse.Namespace) -> int:
+    with surroundings(use_settings=False, with_prefect=False, definition=options.definition) as chosen:
         for name, value in environment_of(chosen).items():
             if name.startswith("BATCH_SCORING_"):
                 show(f"export {name}={shlex.quote(value)}")

@@ -30,12 +30,13 @@ def stack_home(settings: RunSettings) -> Path:
 
 
 @contextmanager
-def surroundings(*, use_settings: bool, with_prefect: bool) -> Iterator[Surroundings]:
+def surroundings(*, use_settings: bool, with_prefect: bool, definition: Path | None = None) -> Iterator[Surroundings]:
     """Start what is missing, and stop it at the end.
 
     Args:
         use_settings: False takes the local stack even where an endpoint is set.
         with_prefect: Whether a flow will run.
+        definition: A `service.toml` for the embedded web service, instead of its own.
 
     Raises:
         ConfigurationError: The endpoint or the storage is set only in part.
@@ -54,7 +55,7 @@ def surroundings(*, use_settings: bool, with_prefect: bool) -> Iterator[Surround
             prefect_ready = stack.start_prefect() if with_prefect and not api else None
             if embedded:
                 storage = stack.start_storage()
-                endpoint = stack.start_web_service(storage)
+                endpoint = stack.start_web_service(storage, definition)
             api = prefect_ready() if prefect_ready else api
         logger.info("web service: %s at %s", "embedded" if embedded else "from the settings", endpoint.url)
         yield Surroundings(endpoint=endpoint, storage=storage, prefect_api=api)

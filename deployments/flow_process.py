@@ -5,8 +5,6 @@ run cancels its jobs there while this side waits.
 """
 
 import asyncio
-import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bes.errors import ScoringError
 from deployments.console import progress_on
-from deployments.processes import die_with_parent
+from deployments.processes import start_apart
 from scoring.summary import RunSummary
 
 _CANCEL_SECONDS = 60.0
@@ -49,21 +47,15 @@ def run_flow(parameters: FlowParameters, *, environment: Mapping[str, str], verb
     Raises:
         KeyboardInterrupt: This process was interrupted; the flow has been told, and has ended.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "deployments.flow_process", *(["--verbose"] if verbose else [])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env={**os.environ, **environment},
-        # A session of its own: Ctrl-C reaches us alone, and we pass it on once.
-        start_new_session=True,
-        preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads here)
+    command = [sys.executable, "-m", "deployments.flow_process", *(["--verbose"] if verbose else [])]
+    process = start_apart(
+        command, environment=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, holds_interrupts=True
     )
-    with process:
-        try:
-            output, _ = process.communicate(parameters.model_dump_json().encode())
-        except KeyboardInterrupt:
-            _interrupt(process)
-            raise
+    try:
+        output, _ = process.communicate(parameters.model_dump_json().encode())
+    except BaseException:
+        _interrupt(process)
+        raise
     try:
         return FlowResult.model_validate_json(output)
     except ValidationError:
@@ -79,7 +71,10 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
 
 
 def _main() -> None:
-    parameters = FlowParameters.model_validate(json.load(sys.stdin))
+    given = sys.stdin.read()
+    if not given:
+        return  # the parent was interrupted before it could say what to run
+    parameters = FlowParameters.model_validate_json(given)
     with progress_on(sys.stderr, verbose="--verbose" in sys.argv):
         print(_result(parameters).model_dump_json(), flush=True)
 
@@ -89,7 +84,12 @@ def _result(parameters: FlowParameters) -> FlowResult:
     from flows.batch_scoring import batch_scoring
 
     try:
-        summary = asyncio.run(batch_scoring(parameters.inputs, parameters.contract, parameters.rows_per_job))
+        # An interrupt is of use only now: before there is nothing to cancel, later Prefect sends its last events.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+        try:
+            summary = asyncio.run(batch_scoring(parameters.inputs, parameters.contract, parameters.rows_per_job))
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     except ScoringError as error:
         return FlowResult(error=str(error), exit_code=error.exit_code)
     except KeyboardInterrupt:

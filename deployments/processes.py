@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from bes.errors import ScoringError
 
@@ -21,6 +22,8 @@ logger = logging.getLogger(__name__)
 _PROBE_SECONDS = 0.05
 _STOP_SECONDS = 10.0
 """Azurite needs 0.2 s, Prefect 3 s to leave; what takes longer is killed."""
+
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 Readiness = Callable[[], str | None]
 """Asked again and again until it answers; the answer is what became known, such as an address."""
@@ -45,15 +48,8 @@ class ChildProcess:
         self.log_path = log_path
         log_path.parent.mkdir(parents=True, exist_ok=True)
         with log_path.open("wb") as log:
-            # A session of its own: Ctrl-C in the terminal reaches us alone, and we stop the children in order.
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **environment},
-                start_new_session=True,
-                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no threads yet)
+            self._process = start_apart(
+                command, environment=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
 
     def __enter__(self) -> Self:
@@ -112,7 +108,53 @@ class ChildProcess:
         )
 
 
-def die_with_parent() -> None:
-    """In a new child, Linux only: end when the parent does, even when that is killed with -9."""
-    # 1 is PR_SET_PDEATHSIG.
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+def start_apart(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    stdin: int | None = None,
+    stdout: int | IO[bytes] | None = None,
+    stderr: int | None = None,
+    holds_interrupts: bool = False,
+) -> subprocess.Popen[bytes]:
+    """Start a process that ends when this one does, and that Ctrl-C in the terminal does not reach.
+
+    Args:
+        command: The program and its arguments.
+        environment: Added to this process's own environment.
+        stdin: As for `subprocess.Popen`, like `stdout` and `stderr`.
+        stdout: See `stdin`.
+        stderr: See `stdin`.
+        holds_interrupts: The process begins with SIGINT blocked, and unblocks it itself where it can take it.
+    """
+    # An interrupt in the middle of a fork would be raised in a callback, where Python ignores it: it waits until after.
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTS)
+    try:
+        process = subprocess.Popen(
+            list(command),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env={**os.environ, **environment},
+            # A session of its own: signals of the terminal reach us alone, and we stop the children in order.
+            start_new_session=True,
+            preexec_fn=partial(_in_child, holds_interrupts),  # noqa: PLW1509 (no threads here)
+        )
+    except BaseException:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        raise
+    try:
+        # Here an interrupt that waited is raised.
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    return process
+
+
+def _in_child(holds_interrupts: bool) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTS[1:] if holds_interrupts else _INTERRUPTS)
+    if sys.platform == "linux":
+        # Nothing is left behind even when the parent is killed with -9. 1 is PR_SET_PDEATHSIG.
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -125,9 +125,14 @@ class LocalStack:
         )
         return StorageSettings(connection_string=SecretStr(connection_string), container=CONTAINER)
 
-    def start_web_service(self, storage: StorageSettings) -> EndpointSettings:
-        """Start the web service on `storage`, and the gateway in front of it."""
-        self.web_service_url = self._start_service(storage)
+    def start_web_service(self, storage: StorageSettings, definition: Path | None = None) -> EndpointSettings:
+        """Start the web service on `storage`, and the gateway in front of it.
+
+        Args:
+            storage: Where the service reads inputs and keeps outputs that are given no other place.
+            definition: A `service.toml` of the user's own; by default Feature Hashing with the stack's keys.
+        """
+        self.web_service_url = self._start_service(storage, definition or self._write_definition())
         gateway = self._start_gateway(self.web_service_url)
         return EndpointSettings(
             url=f"{gateway}/{SUFFIX}",
@@ -149,7 +154,7 @@ class LocalStack:
 
         return wait
 
-    def _start_service(self, storage: StorageSettings) -> str:
+    def _write_definition(self) -> Path:
         definition = self.home / "service.toml"
         definition.write_text(
             feature_hashing_declaration(
@@ -158,6 +163,9 @@ class LocalStack:
                 key_hashes=(key_hash(self.keys.api_key), key_hash(self.keys.secondary_api_key)),
             )
         )
+        return definition
+
+    def _start_service(self, storage: StorageSettings, definition: Path) -> str:
         environment = {
             "BATCH_SCORING_SERVICE_DEFINITION": str(definition),
             "BATCH_SCORING_SERVICE_DATA_DIR": str(self.home / "service"),

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 
 from bes.settings import EndpointSettings, StorageSettings
 from scoring.settings import RunSettings
+from service.declaration import load_declaration
 from service.gateway_settings import GatewaySettings
 from service.settings import ServiceSettings
 
@@ -90,6 +91,14 @@ def test_every_setting_is_documented_with_its_default(readme: str, settings: typ
         if isinstance(field.default, bool | int | float | Path) and field.default is not None:
             shown = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
             assert f"`{shown}`" in row or f"`{shown.removesuffix('.0')}`" in row, f"{variable}: default {shown}"
+
+
+def test_the_declaration_that_is_shown_can_be_loaded(readme: str, tmp_path: Path):
+    (shown,) = blocks(readme, "toml")
+    definition = tmp_path / "service.toml"
+    definition.write_text(shown)
+    (service,) = load_declaration(definition).services
+    assert (service.name, service.outputs[0].columns[0].name) == ("Ratings", "Scored Labels")
 
 
 def test_the_layers_of_the_readme_are_the_packages(readme: str, repository: Path):
