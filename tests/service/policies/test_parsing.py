@@ -181,7 +181,7 @@ RETRY = '<retry condition="@(context.Response.StatusCode == 503)" count="2" inte
         ('<rate-limit calls="+5" renewal-period="60"/>', "calls='+5', must be"),
         (
             '<rate-limit calls="{{none}}" renewal-period="60"/>',
-            "there is no named value 'none'; give it in BATCH_SCORING",
+            "there is no named value 'none'; give it in BATCH",
         ),
         ('<rate-limit calls="{{aml-api-key}}" renewal-period="60"/>', "calls='{{aml-api-key}}', must be"),
         ('<rate-limit calls="5" renewal-period="60" colour="red"/>', "has the attribute 'colour', which this gateway"),
