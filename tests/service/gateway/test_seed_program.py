@@ -15,7 +15,7 @@ from tests.service.gateway.rehearsal import KEYS, MovedClock, rehearse
 
 
 class SampleProgram:
-    """`invokeBatchExecutionService` of the guide in today's Python; it sends the subscription key, and time is moved."""
+    """The guide's `invokeBatchExecutionService` in today's Python, with a subscription key; time is moved."""
 
     def __init__(self, url: str, api_key: str, clock: MovedClock) -> None:
         self.url = url

@@ -39,7 +39,7 @@ def test_a_retry_that_would_lose_a_body(tmp_path: Path):
 
     refused(
         start(tmp_path, CONFIGURATION=str(configuration)),
-        "api.xml' cannot be used: line 3: <retry> is in force for 'RRS Execute', which has a body; add buffer-request-bo",
+        "api.xml' cannot be used: line 3: <retry> is in force for 'RRS Execute', which has a body; add buffer",
     )
 
 

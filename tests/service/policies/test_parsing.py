@@ -181,7 +181,7 @@ RETRY = '<retry condition="@(context.Response.StatusCode == 503)" count="2" inte
         ('<rate-limit calls="+5" renewal-period="60"/>', "calls='+5', must be"),
         (
             '<rate-limit calls="{{none}}" renewal-period="60"/>',
-            "there is no named value 'none'; give it in BATCH",
+            "there is no named value 'none'; give it in",
         ),
         ('<rate-limit calls="{{aml-api-key}}" renewal-period="60"/>', "calls='{{aml-api-key}}', must be"),
         ('<rate-limit calls="5" renewal-period="60" colour="red"/>', "has the attribute 'colour', which this gateway"),
@@ -192,11 +192,11 @@ RETRY = '<retry condition="@(context.Response.StatusCode == 503)" count="2" inte
         ),
         (
             '<rate-limit-by-key calls="5" renewal-period="60" counter-key="@(context.Request.Url)"/>',
-            "counter-key is '@(context.Request.Url)', must be one of @(context.Subscription.Id), @(context.Request.IpAd",
+            "counter-key is '@(context.Request.Url)', must be one of @(context.Subscription.Id), @(context.Request.",
         ),
         (
-            '<rate-limit-by-key calls="5" renewal-period="60" counter-key="a" increment-count="2"/>',
-            "counter-key is 'a'",
+            '<rate-limit-by-key calls="5" renewal-period="6" counter-key="@(context.Subscription.Id)" increment-x=""/>',
+            "has the attribute 'increment-x'",
         ),
         ('<quota renewal-period="60"/>', "<quota> limits nothing; add calls or bandwidth"),
         ('<quota calls="1" renewal-period="0"/>', "renewal-period='0', must be"),
