@@ -138,23 +138,30 @@ class Forwarder:
         return status
 
     async def _answer(self, outgoing: Outgoing, plan: ForwardRequest | Retry, caller: "_Caller") -> httpx.Response:
-        retry, forward = (plan, plan.forward) if isinstance(plan, Retry) else (None, plan)
-        timeout_seconds = forward.timeout_seconds or self._timeout_seconds
+        forward = plan.forward if isinstance(plan, Retry) else plan
         if not outgoing.has_body:
             caller.end_body()
         body = KeptBody(caller.body(), keeps=forward.keeps_body) if outgoing.has_body else None
-        response = await self._send(outgoing, body, timeout_seconds)
-        for wait_seconds in retry_waits(retry) if retry else ():
-            again = retry is not None and retry.condition.holds(response.status_code)
-            if not again or (body is not None and not body.is_repeatable):
+        response = await self._send(outgoing, forward, body)
+        if isinstance(plan, Retry):
+            return await self._retried(outgoing, plan, body, response)
+        return response
+
+    async def _retried(
+        self, outgoing: Outgoing, retry: Retry, body: KeptBody | None, response: httpx.Response
+    ) -> httpx.Response:
+        for wait_seconds in retry_waits(retry):
+            is_repeatable = body is None or body.is_repeatable
+            if not is_repeatable or not retry.condition.holds(response.status_code):
                 break
             await response.aclose()
             logger.info("trying %s again in %.1f s: %d", _place(outgoing), wait_seconds, response.status_code)
             await self._sleep(wait_seconds)
-            response = await self._send(outgoing, body, timeout_seconds)
+            response = await self._send(outgoing, retry.forward, body)
         return response
 
-    async def _send(self, outgoing: Outgoing, body: KeptBody | None, timeout_seconds: float) -> httpx.Response:
+    async def _send(self, outgoing: Outgoing, forward: ForwardRequest, body: KeptBody | None) -> httpx.Response:
+        timeout_seconds = forward.timeout_seconds or self._timeout_seconds
         try:
             with anyio.fail_after(timeout_seconds):
                 request = outgoing.request(body.parts() if body else None, timeout_seconds)

@@ -4,8 +4,10 @@ A call is matched to an operation, its subscription key is checked, the policies
 carried out, and it is passed on without the API's suffix. The order is API Management's: what is no operation gets 404
 whatever its key. Operations and policies come from the very files that are deployed (`service.gateway_configuration`).
 
-Not imitated: products without subscription, policies beyond `service.policies.parsing`, the developer portal; paths
-match with regard to case. `python -m service.gateway` serves it with the settings of the environment.
+Not imitated: products without subscription, policies and expressions beyond `service.policies`, versions and revisions,
+the developer portal. Limits are exact, where a distributed gateway's are not. Paths match with regard to case.
+
+`python -m service.gateway` serves it with the settings of the environment.
 """
 
 import contextlib
@@ -191,9 +193,9 @@ def create_app(settings: GatewaySettings, *, clock: Clock | None = None) -> Star
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         if settings.data_dir is None and configuration.products_with_quota & subscriptions.products:
             logger.warning("quotas start anew with each start; set %sDATA_DIR to keep them", ENVIRONMENT_PREFIX)
-        async with forwarder:
-            yield
-        ledger.close()
+        with contextlib.closing(ledger):
+            async with forwarder:
+                yield
 
     return Starlette(
         routes=[Route("/health", _health), Route("/{path:path}", gateway)],

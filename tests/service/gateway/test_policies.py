@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,6 +46,53 @@ def test_one_subscriptions_limit_is_not_anothers(tmp_path: Path, backend):
     with rehearse(tmp_path, backend.url) as gateway:
         assert [gateway.poll().status_code for _ in range(6)] == [200] * 5 + [429]
         assert [gateway.poll(key=NIGHTLY).status_code for _ in range(6)] == [200] * 6
+
+
+def test_the_key_of_another_product_is_no_key_for_an_api(tmp_path: Path, backend):
+    configuration = write_configuration(tmp_path)
+    text = configuration.read_text().replace('products = ["Starter", "Unlimited"]', 'products = ["Starter"]')
+    configuration.write_text(text)
+
+    with rehearse(tmp_path, backend.url, configuration=configuration) as gateway:
+        assert gateway.poll().status_code == 200
+        assert gateway.poll(key=NIGHTLY).status_code == 401
+    assert len(backend.seen) == 1
+
+
+def test_several_apis_have_suffixes_and_backends_of_their_own(tmp_path: Path, backend):
+    configuration = write_configuration(tmp_path)
+    text = configuration.read_text()
+    second = text[text.index("[[api]]") : text.index("[api.operation_policies]")]
+    second = second.replace('"demo"', '"second"').replace('"azureml-demo"', '"azureml-demo/v2"')
+    configuration.write_text(f'{text}{second}backend_url = "{backend.url}/second"\n')
+
+    with rehearse(tmp_path, f"{backend.url}/first", configuration=configuration) as gateway:
+        assert gateway.poll().status_code == 200
+        assert gateway.call("GET", f"/v2{JOB}?{VERSION}").status_code == 200
+        refused = gateway.call("GET", f"/v2{JOB}?{VERSION}", key=None)
+
+    assert [each.target for each in backend.seen] == [f"/first{JOB}?{VERSION}", f"/second{JOB}?{VERSION}"]
+    assert '/azureml-demo/v2",name=' in refused.headers["www-authenticate"]
+
+
+def test_leaving_during_the_wait_for_another_attempt_ends_the_call(tmp_path: Path, backend, new_gateway):
+    failing(backend, 99)
+    configuration = write_configuration(tmp_path, bes_status=policy_text(backend=retry('count="9" interval="300"')))
+
+    with new_gateway(backend.url, CONFIGURATION=str(configuration)) as process:
+        before = process.n_descriptors
+        with process.caller(process.request_text("GET", f"{JOB}?{VERSION}")):
+            assert eventually(lambda: "trying GET" in process.log)
+        assert eventually(lambda: "BES Status by 'nightly': the caller left" in process.log)
+        assert eventually(lambda: process.n_descriptors <= before)
+    assert len(backend.seen) == 1
+
+
+def eventually(condition) -> bool:
+    end = time.monotonic() + 30
+    while not (met := condition()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return met
 
 
 def test_calls_that_are_refused_before_the_limit_do_not_count(tmp_path: Path, backend):

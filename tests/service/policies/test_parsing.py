@@ -159,6 +159,7 @@ def test_comments_and_a_declaration_are_no_policies(tmp_path: Path):
 
 
 LIMIT = '<rate-limit calls="5" renewal-period="60"/>'
+BY_SUBSCRIPTION = '<rate-limit-by-key calls="5" renewal-period="60" counter-key="@(context.Subscription.Id)" {}/>'
 QUOTA = '<quota calls="1" renewal-period="60"/>'
 RETRY = '<retry condition="@(context.Response.StatusCode == 503)" count="2" interval="1"{}><forward-request/></retry>'
 
@@ -195,8 +196,8 @@ RETRY = '<retry condition="@(context.Response.StatusCode == 503)" count="2" inte
             "counter-key is '@(context.Request.Url)', must be one of @(context.Subscription.Id), @(context.Request.",
         ),
         (
-            '<rate-limit-by-key calls="5" renewal-period="6" counter-key="@(context.Subscription.Id)" increment-x=""/>',
-            "has the attribute 'increment-x'",
+            BY_SUBSCRIPTION.format('increment-count="2"'),
+            "has the attribute 'increment-count'",
         ),
         ('<quota renewal-period="60"/>', "<quota> limits nothing; add calls or bandwidth"),
         ('<quota calls="1" renewal-period="0"/>', "renewal-period='0', must be"),
