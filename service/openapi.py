@@ -119,6 +119,8 @@ def _parse(path: Path, text: str) -> _Document:
         return _Document.model_validate(value)
     except json.JSONDecodeError as error:
         raise OpenApiFileError(path, error.lineno, f"not JSON, {error.msg}") from error
+    except RecursionError as error:
+        raise OpenApiFileError(path, None, "not JSON that can be read, nested too deeply") from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         names = [str(each) for each in first["loc"]]

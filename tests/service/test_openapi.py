@@ -69,6 +69,7 @@ def test_an_operation_id_is_normalised_as_the_documentation_shows(written: str, 
     ("text", "line", "problem"),
     [
         ("{\n}}", 2, "not JSON, Extra data"),
+        ("[" * 100_000, None, "nested too deeply"),
         ("[]", None, "Input should be a valid dictionary"),
         (document(), None, "paths: Dictionary should have at least 1 item"),
         (document(**{"/a": {"get": operation("a")}}).replace("3.0.1", "3.1.0"), None, "openapi: String should match"),

@@ -264,6 +264,8 @@ def test_a_quota_belongs_to_a_product(tmp_path: Path):
     [
         ("<policies>\n<inbound>\n</policies>", 3, "no well-formed XML, mismatched tag at column"),
         ("", 1, "no well-formed XML, no element found"),
+        ('<?xml version="1.0" encoding="klingon"?><policy/>', 1, "the root is <policy>"),
+        ("<policies/>\n<policies/>", 2, "no well-formed XML, junk after document element"),
         ("<policies>\n&nbsp;</policies>", 2, "no well-formed XML, undefined entity"),
         ('<!DOCTYPE policies [<!ENTITY a "b">]>\n<policies/>', 1, "a document type; take it out"),
         ('<!DOCTYPE policies SYSTEM "file:///etc/passwd">\n<policies/>', 1, "a document type; take it out"),
