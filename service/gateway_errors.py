@@ -36,8 +36,12 @@ class GatewayError(Exception):
 
     def response(self) -> Response:
         """The whole answer."""
-        headers = {**self.headers, "Date": formatdate(usegmt=True)}
-        return Response(self.body, self.status_code, headers, media_type="application/json")
+        return own_answer(self.status_code, self.body, {**self.headers, "Content-Type": "application/json"})
+
+
+def own_answer(status_code: int, body: bytes, headers: Mapping[str, str]) -> Response:
+    """An answer that no backend has dated."""
+    return Response(body, status_code, {**headers, "Date": formatdate(usegmt=True)})
 
 
 def operation_not_found() -> GatewayError:
@@ -62,10 +66,45 @@ def key_invalid(realm: str) -> GatewayError:
     return GatewayError(401, message, _challenge(realm))
 
 
-def backend_failed() -> GatewayError:
-    """The backend could not be reached, or did not answer in time or in HTTP.
+def rate_limited(retry_after_seconds: int, header: str = "Retry-After") -> GatewayError:
+    """Too many calls in the sliding window of a rate limit.
 
-    API Management answers 500 to a time-out too, not 504.
+    Args:
+        retry_after_seconds: When there is room again.
+        header: The header that says so.
+    """
+    message = f"Rate limit is exceeded. Try again in {retry_after_seconds} seconds."
+    return GatewayError(429, message, {header: str(retry_after_seconds)})
+
+
+def out_of_calls(retry_after_seconds: int) -> GatewayError:
+    """The calls of a quota are used up until its next window."""
+    return _out_of("call volume", retry_after_seconds)
+
+
+def out_of_bandwidth(retry_after_seconds: int) -> GatewayError:
+    """The kilobytes of a quota are used up until its next window."""
+    return _out_of("bandwidth", retry_after_seconds)
+
+
+def _out_of(what: str, retry_after_seconds: int) -> GatewayError:
+    message = f"Out of {what} quota. Quota will be replenished in {_duration(retry_after_seconds)}."
+    return GatewayError(403, message, {"Retry-After": str(retry_after_seconds)})
+
+
+def _duration(seconds: int) -> str:
+    """`hh:mm:ss`, with days in front when there are any: `9.00:54:23`."""
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"{f'{days}.' if days else ''}{hours:02}:{minutes:02}:{seconds:02}"
+
+
+def gateway_failed() -> GatewayError:
+    """The gateway itself, or the backend, failed in a way that is not the caller's.
+
+    The backend could not be reached, or did not answer in time or in HTTP: API Management answers 500 to a time-out
+    too, not 504.
     """
     return GatewayError(500, "Internal server error")
 

@@ -1,7 +1,4 @@
-"""The operations that the gateway lets through: what is not declared here does not exist for a caller.
-
-Source: the five operations of the API Management guide for the web service, names and URL templates as published there.
-"""
+"""The operations that the gateway lets through: what is not declared does not exist for a caller."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,16 +13,20 @@ class Operation:
     """One kind of call, declared as API Management declares it.
 
     Args:
+        id: Resource name, by which policies are attached.
         name: Display name.
         method: HTTP method.
         url_template: Path and query below the API's suffix; `{...}` stands for one segment or one value.
         optional_query: Query parameters of the template that a call may leave out.
+        has_body: Whether a call is expected to have a body.
     """
 
+    id: str
     name: str
     method: str
     url_template: str
     optional_query: frozenset[str] = frozenset()
+    has_body: bool = False
 
     def matches(self, method: str, path: str, query: str) -> bool:
         """Whether a call is this operation. Other query parameters than those of the template are allowed.
@@ -35,26 +36,24 @@ class Operation:
             path: Path below the suffix, percent-encoded as received.
             query: Query as received, without the question mark.
         """
-        template_path, _, template_query = self.url_template.partition("?")
-        required = _parameter_names(template_query) - self.optional_query
-        return method == self.method and _path_matches(template_path, path) and required <= _parameter_names(query)
+        template_path, _, _ = self.url_template.partition("?")
+        return method == self.method and _path_matches(template_path, path) and self._required <= _names(query)
 
+    @property
+    def shape(self) -> tuple[str, tuple[str, ...], frozenset[str]]:
+        """What calls are told apart by: two operations of one shape clash."""
+        segments = self.url_template.partition("?")[0].split("/")
+        return self.method, tuple("{}" if each.startswith("{") else each for each in segments), self._required
 
-_SERVICE = "/workspaces/{workspace}/services/{service}"
+    @property
+    def precision(self) -> tuple[tuple[bool, ...], int]:
+        """Sorts the more precise of two operations first: literal segments, then more required parameters."""
+        _, segments, required = self.shape
+        return tuple(each == "{}" for each in segments), -len(required)
 
-OPERATIONS = (
-    Operation(
-        name="RRS Execute",
-        method="POST",
-        url_template=_SERVICE + "/execute?api-version={apiversion}&details={details}",
-        # The web service documents the call without it, and there are clients that never send it.
-        optional_query=frozenset({"details"}),
-    ),
-    Operation(name="BES Submit", method="POST", url_template=_SERVICE + "/jobs?api-version={apiversion}"),
-    Operation(name="BES Start", method="POST", url_template=_SERVICE + "/jobs/{jobid}/start?api-version={apiversion}"),
-    Operation(name="BES Status", method="GET", url_template=_SERVICE + "/jobs/{jobid}?api-version={apiversion}"),
-    Operation(name="BES Delete", method="DELETE", url_template=_SERVICE + "/jobs/{jobid}?api-version={apiversion}"),
-)
+    @property
+    def _required(self) -> frozenset[str]:
+        return _names(self.url_template.partition("?")[2]) - self.optional_query
 
 
 def match_operation(operations: Sequence[Operation], method: str, path: str, query: str) -> Operation | None:
@@ -62,7 +61,7 @@ def match_operation(operations: Sequence[Operation], method: str, path: str, que
     return next((operation for operation in operations if operation.matches(method, path, query)), None)
 
 
-def _parameter_names(query: str) -> frozenset[str]:
+def _names(query: str) -> frozenset[str]:
     return frozenset(name for name, _ in parse_qsl(query, keep_blank_values=True))
 
 

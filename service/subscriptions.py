@@ -8,18 +8,28 @@ name = "nightly"
 product = "Starter"
 key_hashes = ["<SHA-256 of the primary key, 64 hexadecimal digits>", "<of the secondary key>"]
 state = "active"      # or "suspended": its keys are refused as invalid ones are
+start = 2024-01-01T00:00:00Z   # windows of quotas are counted from here; by default from the first call
 ```
 """
 
 import hmac
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from bes.protocol import SUBSCRIPTION_KEY_HEADER
 
@@ -58,6 +68,20 @@ class Subscription(BaseModel):
     product: str = Field(min_length=1)
     key_hashes: tuple[KeyHash, ...] = Field(min_length=1, max_length=2, repr=False)
     state: Literal["active", "suspended"] = "active"
+    start: AwareDatetime | None = None
+
+    @field_validator("product", mode="before")
+    @classmethod
+    def _is_one(cls, product: object) -> object:
+        if isinstance(product, list):
+            problem = f"a subscription is bound to one product, not to {len(product)}; write one for each"
+            raise ValueError(problem)  # noqa: TRY004 (pydantic reports values)
+        return product
+
+    @property
+    def start_seconds(self) -> float | None:
+        """When it began, in seconds since 1970; None if it is not said."""
+        return self.start.timestamp() if self.start else None
 
 
 class Subscriptions(BaseModel):
@@ -75,6 +99,11 @@ class Subscriptions(BaseModel):
             raise ValueError("one key is given twice")
         return self
 
+    @property
+    def products(self) -> Set[str]:
+        """All that a subscription is bound to."""
+        return {each.product for each in self.subscription}
+
     def find_active(self, key: bytes) -> Subscription | None:
         """The active subscription with that key. How long it takes tells nothing about the keys."""
         digest = sha256(key).hexdigest()
@@ -86,12 +115,26 @@ class Subscriptions(BaseModel):
         return found if found and found.state == "active" else None
 
 
-def load_subscriptions(path: Path) -> Subscriptions:
+def load_subscriptions(path: Path, *, products: Set[str]) -> Subscriptions:
     """The subscriptions of a TOML file.
 
+    Args:
+        path: The file.
+        products: Those that there are.
+
     Raises:
-        SubscriptionsFileError: It cannot be read, or does not have the form that this module describes.
+        SubscriptionsFileError: It cannot be read, does not have the form that this module describes, or names a product
+            that there is not.
     """
+    subscriptions = _read(path)
+    for each in subscriptions.subscription:
+        if each.product not in products:
+            known = ", ".join(sorted(products))
+            raise SubscriptionsFileError(path, f"{each.name!r} is bound to a product that is not declared ({known})")
+    return subscriptions
+
+
+def _read(path: Path) -> Subscriptions:
     try:
         return Subscriptions.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:

@@ -20,7 +20,7 @@ def table(name: str, *keys: str, state: str = "active", product: str = "Starter"
 def load(tmp_path: Path, text: str) -> Subscriptions:
     path = tmp_path / "subscriptions.toml"
     path.write_text(text, encoding="utf-8")
-    return load_subscriptions(path)
+    return load_subscriptions(path, products={"Starter", "Unlimited"})
 
 
 def test_primary_and_secondary_key_find_their_subscription(tmp_path: Path):
@@ -43,6 +43,12 @@ def test_another_key_finds_none(tmp_path: Path, key: bytes):
 
 def test_a_suspended_subscription_is_not_found(tmp_path: Path):
     assert load(tmp_path, table("a", "a1", state="suspended")).find_active(b"a1") is None
+
+
+def test_a_start_is_a_moment_and_may_be_left_out(tmp_path: Path):
+    text = table("a", "a1") + "start = 1970-01-02T00:00:00Z\n" + table("b", "b1")
+
+    assert [each.start_seconds for each in load(tmp_path, text).subscription] == [86400, None]
 
 
 def test_no_text_of_a_subscription_shows_its_hashes(tmp_path: Path):
@@ -83,6 +89,10 @@ def test_the_header_is_read_first_and_the_query_only_without_it(
         (table("a", "a1", state="off"), "subscription.0.state: Input should be 'active' or 'suspended'"),
         (table("a", "a1") + table("a", "b1"), "two subscriptions have the same name"),
         (table("a", "k") + table("b", "k"), "one key is given twice"),
+        (table("a", "k", product="Gold"), "'a' is bound to a product that is not declared (Starter, Unlimited)"),
+        (table("a", "k").replace('"Starter"', '["Starter", "Unlimited"]'), "bound to one product, not to 2"),
+        (table("a", "k") + 'product = "Unlimited"', "Cannot overwrite a value"),
+        (table("a", "k") + "start = 2024-01-01", "subscription.0.start: Input should have timezone info"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_place(tmp_path: Path, text: str, problem: str):
@@ -104,4 +114,4 @@ def test_a_key_in_place_of_its_hash_is_refused_and_not_repeated(tmp_path: Path):
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path):
     with pytest.raises(SubscriptionsFileError, match=r"none\.toml.*No such file or directory"):
-        load_subscriptions(tmp_path / "none.toml")
+        load_subscriptions(tmp_path / "none.toml", products={"Starter"})

@@ -19,8 +19,9 @@ import pytest
 
 DEADLINE_SECONDS = 30.0
 SUBSCRIPTIONS = {
-    "nightly": ("active", ["primary-key-0001", "secondary-key-0002"]),
-    "old": ("suspended", ["suspended-key-0003"]),
+    "nightly": ("active", "Unlimited", ["primary-key-0001", "secondary-key-0002"]),
+    "old": ("suspended", "Unlimited", ["suspended-key-0003"]),
+    "trial": ("active", "Starter", ["starter-key-0005"]),
 }
 
 
@@ -219,7 +220,7 @@ class GatewayProcess:
 
     @property
     def key(self) -> dict[str, str]:
-        return {"Ocp-Apim-Subscription-Key": SUBSCRIPTIONS["nightly"][1][0]}
+        return {"Ocp-Apim-Subscription-Key": SUBSCRIPTIONS["nightly"][2][0]}
 
     def request_text(self, method: str, path: str, *headers: str) -> str:
         """A request with a key, up to the end of its headers."""
@@ -229,10 +230,10 @@ class GatewayProcess:
 
 def write_subscriptions(folder: Path) -> Path:
     tables = []
-    for name, (state, keys) in SUBSCRIPTIONS.items():
+    for name, (state, product, keys) in SUBSCRIPTIONS.items():
         hashes = [sha256(key.encode()).hexdigest() for key in keys]
         tables.append(
-            f'[[subscription]]\nname = "{name}"\nproduct = "Starter"\nkey_hashes = {hashes}\nstate = "{state}"\n'
+            f'[[subscription]]\nname = "{name}"\nproduct = "{product}"\nkey_hashes = {hashes}\nstate = "{state}"\n'
         )
     path = folder / "subscriptions.toml"
     path.write_text("".join(tables))

@@ -75,7 +75,6 @@ def test_headers_of_the_message_reach_the_backend_and_headers_of_the_connection_
     assert sorted((name.lower(), value) for name, value in backend.seen[0].headers) == [
         ("authorization", "Bearer abc"),
         ("host", backend.url.removeprefix("http://")),
-        ("ocp-apim-subscription-key", "primary-key-0001"),
         ("x-own", "1"),
         ("x-own", "2"),
     ]
