@@ -30,6 +30,7 @@ from service.declaration import feature_hashing_declaration, key_hash
 logger = logging.getLogger(__name__)
 
 _AZURITE = Path(__file__).parent / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
+_APIM = Path(__file__).parent / "apim"
 _LISTENS = r"listening on (http://127\.0\.0\.1:\d+)"
 
 # Measured 1 s, 2 s and 3 to 17 s (first start: migrations); a loaded machine takes a multiple.
@@ -182,8 +183,10 @@ class LocalStack:
         )
         environment = {
             "BATCH_SCORING_GATEWAY_BACKEND_URL": backend,
+            "BATCH_SCORING_GATEWAY_CONFIGURATION": str(_APIM / "gateway.toml"),
             "BATCH_SCORING_GATEWAY_SUFFIX": SUFFIX,
             "BATCH_SCORING_GATEWAY_SUBSCRIPTIONS": str(subscriptions),
+            "BATCH_SCORING_GATEWAY_DATA_DIR": str(self.home / "gateway"),
         }
         child = self._child("gateway", [sys.executable, "-m", "service.gateway"], environment)
         return child.wait_until_ready(child.printed(_LISTENS), deadline_seconds=_SERVICE_SECONDS)

@@ -65,7 +65,6 @@ def starter(direct: Site, tmp_path: Path) -> Iterator[Site]:
         yield replace(direct, base=base, subscription_key=key)
 
 
-@pytest.mark.xfail(strict=True, reason="The gateway enforces no policy of a product yet.")
 def test_gateway_refuses_the_sixth_call_a_minute_of_the_starter_product_and_says_when_to_come_back(
     starter: Site,
 ) -> None:
