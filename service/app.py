@@ -11,12 +11,14 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bes.protocol import API_VERSION
 from service import error_codes
 from service.batch import read_order, status_body
 from service.body_stream import read_body
+from service.console.routes import create_console
 from service.core import ServiceCore
 from service.declaration import WebService
 from service.envelope import EnvelopeMiddleware, refused, unknown_operation
@@ -169,6 +171,10 @@ def create_app(core: ServiceCore) -> ASGIApp:
     app.add_api_route("/health", get_health)
     for scope in ("workspaces", "subscriptions"):
         app.include_router(routes, prefix=f"/{scope}/{{scope_id}}/services/{{service_id}}")
+    if core.settings.has_console:
+        console = create_console(core)
+        app.router.routes.append(Route("/", console))
+        app.mount("/console", console)
     if not core.settings.faults:
         return EnvelopeMiddleware(app)
     app.include_router(fault_routes(core.faults), prefix="/faults")
