@@ -51,6 +51,8 @@ def test_a_flow_loads_from_any_directory_once_the_wheel_is_installed(repository:
         archive.extractall(site)
     assert not [name for name in names if "node_modules" in name or name.startswith("tests/")]
     assert "deployments/azurite/package-lock.json" in names
+    assert "service/console/templates/home.html" in names
+    assert "service/console/static/console.css" in names
     program = f"import sys; sys.path.insert(0, {str(site)!r}); import flows.batch_scoring as flow; print(flow.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120

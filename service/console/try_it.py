@@ -179,7 +179,7 @@ def _headers(
         if not HEADER_VALUE.fullmatch(value):
             problems.append(Problem(field=name, sentence=f"{header} has characters that no header can carry."))
     headers = {header: value for header, value in given.values() if value}
-    secrets = tuple(each for each in (subscription_key, authorization.split(" ")[-1]) if len(each) >= KEY_LENGTH)
+    secrets = tuple(each for each in (subscription_key, authorization.partition(" ")[2]) if len(each) >= KEY_LENGTH)
     return headers, secrets
 
 

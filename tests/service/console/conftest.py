@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
 
 from bes.settings import EndpointSettings
 from deployments.stack import SUFFIX, LocalStack
@@ -34,6 +35,15 @@ class Stack:
     @property
     def subscription_key(self) -> str:
         return self.endpoint.subscription_key.get_secret_value()
+
+    def submitted_job(self) -> str:
+        """A job that waits to be started."""
+        url = f"{self.console.url}/workspaces/{self.endpoint.workspace}/services/{self.endpoint.service}/jobs"
+        place = {"ConnectionString": self.connection_string, "RelativeLocation": "/somewhere/in.csv"}
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        answer = requests.post(f"{url}?api-version=2.0", json={"Input": place}, headers=headers, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
 
 
 def free_port() -> int:

@@ -152,6 +152,7 @@ def test_path_cannot_leave_its_operation(tried: Any, far: FarSide, name: str, va
     page = tried("bes-status", **{name: value})
     assert page.status == 400
     assert f"{name} must be filled in." in page.text
+    assert page.element(name)["aria-invalid"] == "true"
     assert far.seen == []
 
 
