@@ -1,10 +1,8 @@
 """The routes of the web service. They translate between HTTP and what the rest of the package decides."""
 
-import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator
-from concurrent.futures import BrokenExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,22 +11,24 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from bes.protocol import API_VERSION
 from service import error_codes
 from service.batch import read_order, status_body
 from service.body_stream import read_body
+from service.console.routes import create_console
 from service.core import ServiceCore
 from service.declaration import WebService
 from service.envelope import EnvelopeMiddleware, refused, unknown_operation
-from service.errors import ScoringFailed, ServiceError
+from service.errors import ServiceError
+from service.execution import score_request
 from service.fault_middleware import FaultMiddleware
 from service.fault_routes import fault_routes
 from service.faults import EXPIRED_BEFORE, CanceledFault, ExpiredSasFault, QueueFault
 from service.jobs import JobPhase
 from service.redaction import redact_logs
-from service.rrs import ExecuteTask, execute, read_request
 from service.swagger import swagger
 
 logger = logging.getLogger(__name__)
@@ -92,44 +92,14 @@ async def post_execute(request: Request, core: Core, body: Body, service: Servic
         value = request.query_params.get(name)
         if value is not None and value.lower() not in values:
             raise error_codes.INVALID_QUERY_PARAMETER(name, f"Its value must be one of: {', '.join(sorted(values))}.")
-    with core.request_slot(service):
-        tables, parameters = await run_in_threadpool(read_request, body, service)
-        task = ExecuteTask(
-            service=service,
-            tables=tables,
-            parameters=parameters,
-            as_objects="format" in request.query_params,
-            with_details=request.query_params.get("details", "").lower() == "true",
-            timeout_seconds=core.settings.request_timeout_seconds,
-        )
-        return Response(await _executed(core, task), media_type="application/json")
-
-
-async def _executed(core: ServiceCore, task: ExecuteTask) -> bytes:
-    try:
-        async with asyncio.timeout(task.timeout_seconds):
-            try:
-                return await _run(core, task)
-            except BrokenExecutor:
-                # The process died, maybe by another request's doing. Scoring has no effect, so it may be repeated.
-                return await _run(core, task)
-    except TimeoutError:
-        raise error_codes.SCORE_REQUEST_TIMEOUT() from None
-    except BrokenExecutor:
-        raise error_codes.PROCESS_TERMINATED() from None
-    except ScoringFailed as error:
-        raise error_codes.MODULE_EXECUTION_FAILED(error.message) from error
-
-
-async def _run(core: ServiceCore, task: ExecuteTask) -> bytes:
-    future = await run_in_threadpool(core.request_workers.submit, execute, task)
-    try:
-        return await asyncio.wrap_future(future)
-    except asyncio.CancelledError:
-        if not future.cancelled():
-            # It may never come to an end; the process is needed for other requests.
-            core.request_workers.end(future)
-        raise
+    answer = await score_request(
+        core,
+        service,
+        body,
+        as_objects="format" in request.query_params,
+        with_details=request.query_params.get("details", "").lower() == "true",
+    )
+    return Response(answer, media_type="application/json")
 
 
 @routes.post("/jobs")
@@ -201,6 +171,10 @@ def create_app(core: ServiceCore) -> ASGIApp:
     app.add_api_route("/health", get_health)
     for scope in ("workspaces", "subscriptions"):
         app.include_router(routes, prefix=f"/{scope}/{{scope_id}}/services/{{service_id}}")
+    if core.settings.has_console:
+        console = create_console(core)
+        app.router.routes.append(Route("/", console))
+        app.mount("/console", console)
     if not core.settings.faults:
         return EnvelopeMiddleware(app)
     app.include_router(fault_routes(core.faults), prefix="/faults")

@@ -97,6 +97,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     details TEXT
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS jobs_by_phase ON jobs (phase, queue_position);
+CREATE INDEX IF NOT EXISTS jobs_by_creation ON jobs (created_at);
 """
 
 LOCK_SECONDS = 2
@@ -190,6 +191,14 @@ class JobStore:
         if row is None:
             raise error_codes.JOB_NOT_FOUND(job_id[:64])
         return _job(row)
+
+    def newest(self, limit: int) -> list[Job]:
+        """The jobs of all services that were submitted last, newest first, `limit` at most."""
+        with self._transaction() as connection:
+            rows = connection.execute(
+                "SELECT * FROM jobs ORDER BY created_at DESC, job_id LIMIT ?", (limit,)
+            ).fetchall()
+        return [_job(row) for row in rows]
 
     def start(self, service_id: str, job_id: str, *, delay_seconds: float = 0.0) -> None:
         """Put a submitted job at the end of the queue, where it waits for `delay_seconds` at least.

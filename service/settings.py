@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic.functional_validators import BeforeValidator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -62,6 +62,26 @@ class ServiceSettings(BaseSettings):
         False, description="Answer with the contract of 2015: integer status codes and a single `Result`."
     )
     faults: bool = Field(False, description="Offer `/faults`; only on a loopback address.")
+
+    console: bool | None = Field(
+        None,
+        description="Offer the console page at `/`, which asks for no key; by default on a loopback address only.",
+    )
+    gateway_url: AnyHttpUrl | None = Field(
+        None, description="Address of the gateway with the API's suffix, for the console; by default the service's own."
+    )
+
+    @property
+    def has_console(self) -> bool:
+        """Whether the console is served."""
+        return self.host in LOOPBACK if self.console is None else self.console
+
+    @field_validator("gateway_url")
+    @classmethod
+    def _is_an_address_only(cls, url: AnyHttpUrl | None) -> AnyHttpUrl | None:
+        if url is not None and (url.username or url.password or url.query or url.fragment):
+            raise ValueError("must have no user, password, query or fragment")
+        return url
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -50,7 +50,9 @@ def test_a_flow_loads_from_any_directory_once_the_wheel_is_installed(repository:
         names = archive.namelist()
         archive.extractall(site)
     assert not [name for name in names if "node_modules" in name or name.startswith("tests/")]
-    assert {"deployments/azurite/package-lock.json", "deployments/apim/gateway.toml"} <= set(names)
+    data = ["deployments/azurite/package-lock.json", "deployments/apim/gateway.toml"]
+    data += ["service/console/templates/home.html", "service/console/static/console.css"]
+    assert set(data) <= set(names)
     program = f"import sys; sys.path.insert(0, {str(site)!r}); import flows.batch_scoring as flow; print(flow.__file__)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True, text=True, timeout=120

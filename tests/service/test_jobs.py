@@ -201,3 +201,9 @@ def test_jobs_that_ended_long_ago_are_forgotten(store: JobStore) -> None:
     with pytest.raises(ServiceError, match="JobNotFound"):
         store.get(SERVICE, old)
     assert phase(store, young) is JobPhase.QUEUED
+
+
+def test_newest_jobs_of_all_services_come_first(store: JobStore) -> None:
+    jobs = [store.submit(service, ORDER) for service in (SERVICE, OTHER, SERVICE)]
+    assert [job.job_id for job in store.newest(2)] == [jobs[2], jobs[1]]
+    assert len(store.newest(50)) == 3

@@ -49,3 +49,21 @@ def test_wrong_connection_string_is_refused_without_showing_it(monkeypatch: pyte
     with pytest.raises(ServiceError) as caught:
         StoragePolicy.from_settings(made(monkeypatch, storage_connection_string="AccountKey=c2VjcmV0"))
     assert "c2VjcmV0" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "console", "has_console"),
+    [
+        ("127.0.0.1", None, True),
+        ("localhost", None, True),
+        ("127.0.0.1", "false", False),
+        ("0.0.0.0", None, False),
+        ("192.0.2.1", None, False),
+        ("0.0.0.0", "true", True),
+    ],
+)
+def test_console_is_there_on_a_loopback_address_or_when_asked_for(
+    monkeypatch: pytest.MonkeyPatch, host: str, console: str | None, has_console: bool
+) -> None:
+    given = {} if console is None else {"console": console}
+    assert made(monkeypatch, host=host, **given).has_console is has_console

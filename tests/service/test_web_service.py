@@ -156,7 +156,7 @@ def test_guid_with_dashes_is_taken(web_service: RunningService) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/nothing"), ("PUT", "/health"), ("GET", "/faultss"), ("GET", "/")]
+    ("method", "path"), [("GET", "/nothing"), ("PUT", "/health"), ("GET", "/faultss"), ("GET", "/services")]
 )
 def test_operation_that_does_not_exist_is_not_found(web_service: RunningService, method: str, path: str) -> None:
     answer = web_service.call(method, web_service.url + path)
