@@ -100,6 +100,7 @@ def _serve(options: argparse.Namespace) -> int:
         for name, value in environment_of(chosen).items():
             if name.startswith("BATCH_SCORING_"):
                 show(f"export {name}={shlex.quote(value)}")
+        say(f"The console is at {chosen.console_url}")
         say("Serving until Ctrl-C. Paste the lines above into another terminal to use it from there.")
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()

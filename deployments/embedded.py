@@ -17,11 +17,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What a command talks to. `prefect_api` is None for commands without a flow."""
+    """What a command talks to.
+
+    Args:
+        prefect_api: None for commands without a flow.
+        console_url: The embedded web service's console; None where the web service is not ours.
+    """
 
     endpoint: EndpointSettings
     storage: StorageSettings
     prefect_api: str | None
+    console_url: str | None = None
 
 
 def stack_home(settings: RunSettings) -> Path:
@@ -45,7 +51,7 @@ def surroundings(*, use_settings: bool, with_prefect: bool, definition: Path | N
     embedded = not (use_settings and endpoint.url)
     api = os.environ.get("PREFECT_API_URL") if use_settings else None
     with ExitStack() as exit_stack:
-        storage = StorageSettings()
+        storage, console_url = StorageSettings(), None
         if not embedded:
             endpoint.check()
             storage.require()
@@ -56,9 +62,10 @@ def surroundings(*, use_settings: bool, with_prefect: bool, definition: Path | N
             if embedded:
                 storage = stack.start_storage()
                 endpoint = stack.start_web_service(storage, definition)
+                console_url = f"{stack.web_service_url}/"
             api = prefect_ready() if prefect_ready else api
         logger.info("web service: %s at %s", "embedded" if embedded else "from the settings", endpoint.url)
-        yield Surroundings(endpoint=endpoint, storage=storage, prefect_api=api)
+        yield Surroundings(endpoint=endpoint, storage=storage, prefect_api=api, console_url=console_url)
 
 
 def environment_of(chosen: Surroundings) -> Mapping[str, str]:

@@ -133,10 +133,14 @@ class LocalStack:
             storage: Where the service reads inputs and keeps outputs that are given no other place.
             definition: A `service.toml` of the user's own; by default Feature Hashing with the stack's keys.
         """
-        self.web_service_url = self._start_service(storage, definition or self._write_definition())
-        gateway = self._start_gateway(self.web_service_url)
+        # The service's console calls the gateway, which starts after it: so the port is chosen before both.
+        port = _free_port()
+        gateway_url = f"http://127.0.0.1:{port}/{SUFFIX}"
+        definition = definition or self._write_definition()
+        self.web_service_url = self._start_service(storage, definition, gateway_url=gateway_url)
+        self._start_gateway(self.web_service_url, port=port)
         return EndpointSettings(
-            url=f"{gateway}/{SUFFIX}",
+            url=gateway_url,
             workspace=self.keys.workspace,
             service=self.keys.service,
             api_key=SecretStr(self.keys.api_key),
@@ -166,16 +170,17 @@ class LocalStack:
         )
         return definition
 
-    def _start_service(self, storage: StorageSettings, definition: Path) -> str:
+    def _start_service(self, storage: StorageSettings, definition: Path, *, gateway_url: str) -> str:
         environment = {
             "BATCH_SCORING_SERVICE_DEFINITION": str(definition),
             "BATCH_SCORING_SERVICE_DATA_DIR": str(self.home / "service"),
             "BATCH_SCORING_SERVICE_STORAGE_CONNECTION_STRING": storage.require().get_secret_value(),
+            "BATCH_SCORING_SERVICE_GATEWAY_URL": gateway_url,
         }
         child = self._child("web service", [sys.executable, "-m", "service.web_service"], environment)
         return child.wait_until_ready(child.printed(_LISTENS), deadline_seconds=_SERVICE_SECONDS)
 
-    def _start_gateway(self, backend: str) -> str:
+    def _start_gateway(self, backend: str, *, port: int) -> None:
         subscriptions = self.home / "subscriptions.toml"
         hashes = [key_hash(self.keys.subscription_key), key_hash(self.keys.secondary_subscription_key)]
         subscriptions.write_text(
@@ -185,11 +190,12 @@ class LocalStack:
             "BATCH_SCORING_GATEWAY_BACKEND_URL": backend,
             "BATCH_SCORING_GATEWAY_CONFIGURATION": str(_APIM / "gateway.toml"),
             "BATCH_SCORING_GATEWAY_SUFFIX": SUFFIX,
+            "BATCH_SCORING_GATEWAY_PORT": str(port),
             "BATCH_SCORING_GATEWAY_SUBSCRIPTIONS": str(subscriptions),
             "BATCH_SCORING_GATEWAY_DATA_DIR": str(self.home / "gateway"),
         }
         child = self._child("gateway", [sys.executable, "-m", "service.gateway"], environment)
-        return child.wait_until_ready(child.printed(_LISTENS), deadline_seconds=_SERVICE_SECONDS)
+        child.wait_until_ready(child.printed(_LISTENS), deadline_seconds=_SERVICE_SECONDS)
 
     def _child(self, name: str, command: list[str], environment: dict[str, str]) -> ChildProcess:
         log_path = self.home / "logs" / f"{name.replace(' ', '-').lower()}.log"
@@ -214,8 +220,8 @@ _PREFECT = {
 
 
 def _free_port() -> int:
-    # Prefect takes no socket and no port 0; between closing this one and its start the port could be taken, and then
-    # the server ends with a message that says so.
+    # For what takes no port 0, or must be known before it starts. Between closing this one and that start the port
+    # could be taken, and then the server ends with a message that says so.
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
