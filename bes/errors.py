@@ -19,6 +19,8 @@ ScoringError                       the root: what happened, to which object, wha
 
 from collections.abc import Sequence
 
+from bes.redaction import redact
+
 
 class ScoringError(Exception):
     """Root of all errors that a user can meet.
@@ -31,6 +33,8 @@ class ScoringError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, next_step: str, *fields: object) -> None:
+        # What a service or a storage said is quoted, and it ends in logs, on pages and in databases.
+        what = redact(what)
         # Every field goes to Exception's args, so that the error survives pickling between processes.
         super().__init__(what, next_step, *fields)
         self.what = what
@@ -107,6 +111,7 @@ class JobFailed(RemoteError):
     """A job ended `Failed` or `Cancelled`."""
 
     def __init__(self, what: str, next_step: str, job_id: str, details: str | None) -> None:
+        details = redact(details) if details else details
         super().__init__(what, next_step, job_id, details)
         self.job_id = job_id
         self.details = details

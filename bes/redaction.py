@@ -3,7 +3,7 @@
 import logging
 import re
 
-_SECRET = re.compile(r"(?i)((?:[?&;]|^|\b)(?:sig|AccountKey|SharedAccessSignature)=)[^&\s;\"']+")
+_SECRET = re.compile(r"(?i)((?:[?&;]|^|\b)(?:sig|AccountKey|SharedAccessSignature)(?:=|%3D)|\bBearer\s+)[^&\s;\"']+")
 
 
 def redact(text: str) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import shlex
 import signal
 import sys
@@ -18,13 +19,15 @@ from bes.errors import ConfigurationError, ScoringError
 from bes.protocol import ExecuteRequest, Table
 from deployments.console import progress_on, say, show, summary_text
 from deployments.embedded import environment_of, surroundings
-from deployments.flow_process import FlowParameters, run_flow
+from deployments.flow_process import FlowParameters, run_flow, settings_problem
 from scoring.contract.loading import load_contract
+from scoring.inputs import find_inputs
 from scoring.settings import RunSettings
 from scoring.summary import RunSummary
 
-SAMPLE = Path("data/samples/book_reviews.csv")
-SAMPLE_CONTRACT = "book_reviews"
+_DATA = Path(__file__).parent.parent / "data"
+SAMPLE = _DATA / "samples" / "book_reviews.csv"
+SAMPLE_CONTRACT = _DATA / "contracts" / "book_reviews.yaml"
 SAMPLE_ROWS_PER_JOB = 250
 """Small, so that the demo shows several jobs side by side."""
 _JSON_KEYS = [name for name in RunSummary.model_fields if name != "data_docs"]
@@ -35,16 +38,32 @@ _INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 service, 2 input or settings, 130 interrupted."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    _take_interrupts()
     with progress_on(sys.stderr, verbose=options.verbose):
         try:
             return int(options.command(options))
         except ScoringError as error:
             return _fail(options, error.exit_code, str(error))
         except ValidationError as error:
-            return _fail(options, ConfigurationError.exit_code, _settings_problem(error))
+            return _fail(options, ConfigurationError.exit_code, settings_problem(error))
+        except BrokenPipeError:
+            # Whoever read our output has gone; what the command did is done. Nothing is left to write to.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except OSError as error:
+            return _fail(
+                options, ConfigurationError.exit_code, f"{error.strerror}: {error.filename!r}. Check the path."
+            )
         except KeyboardInterrupt:
             return _fail(options, _INTERRUPTED, "Interrupted. What was started is stopped; nothing was published.")
+
+
+def _take_interrupts() -> None:
+    # In the background of a script, shells start programs with SIGINT ignored, and children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        signal.signal(signal.SIGHUP, _interrupt)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -60,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="score CSV files")
     run.add_argument("inputs", nargs="+", metavar="INPUT", help="CSV file, folder of them, or glob pattern")
     run.add_argument("--contract", required=True, help="name of a contract, or path of its YAML file")
-    run.add_argument("--rows-per-job", type=int, help="most rows that one BES job is given")
+    run.add_argument("--rows-per-job", type=_positive, metavar="N", help="most rows that one BES job is given")
     run.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     run.set_defaults(command=_run)
 
@@ -70,13 +89,21 @@ def _parser() -> argparse.ArgumentParser:
 
     rrs = commands.add_parser("rrs", help="score one text at once (RRS)")
     rrs.add_argument("text")
-    rrs.add_argument("--contract", default=SAMPLE_CONTRACT, help="contract that names the port and its column")
+    rrs.add_argument("--contract", default=str(SAMPLE_CONTRACT), help="contract that names the port and its column")
     rrs.set_defaults(command=_rrs, json=False)
     return parser
 
 
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
+    return number
+
+
 def _demo(options: argparse.Namespace) -> int:
-    parameters = FlowParameters(inputs=[str(SAMPLE)], contract=SAMPLE_CONTRACT, rows_per_job=SAMPLE_ROWS_PER_JOB)
+    contract = str(SAMPLE_CONTRACT)
+    parameters = FlowParameters(inputs=[str(SAMPLE)], contract=contract, rows_per_job=SAMPLE_ROWS_PER_JOB)
     return _score(options, parameters, use_settings=False)
 
 
@@ -86,6 +113,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _score(options: argparse.Namespace, parameters: FlowParameters, *, use_settings: bool) -> int:
+    # What is wrong at a glance is told before anything is started.
+    find_inputs(parameters.inputs)
+    load_contract(parameters.contract, RunSettings().contracts_dir)
     with surroundings(use_settings=use_settings, with_prefect=True) as chosen:
         result = run_flow(parameters, environment=environment_of(chosen), verbose=options.verbose)
     if result.summary is None:
@@ -97,10 +127,14 @@ def _score(options: argparse.Namespace, parameters: FlowParameters, *, use_setti
 
 def _serve(options: argparse.Namespace) -> int:
     with surroundings(use_settings=False, with_prefect=False, definition=options.definition) as chosen:
+        # Ids and key of a definition of the user's own are the user's to know.
+        unknown = ("WORKSPACE", "SERVICE", "API_KEY") if options.definition else ()
         for name, value in environment_of(chosen).items():
-            if name.startswith("BATCH_SCORING_"):
-                show(f"export {name}={shlex.quote(value)}")
+            if name.startswith("BATCH_SCORING_") and name.removeprefix("BATCH_SCORING_ENDPOINT_") not in unknown:
+                show(f"export {name}={shlex.quote(value or '')}")
         say(f"The console is at {chosen.console_url}")
+        if unknown:
+            say(f"Workspace, service and API key are those of {str(options.definition)!r}: set them as well.")
         say("Serving until Ctrl-C. Paste the lines above into another terminal to use it from there.")
         with contextlib.suppress(KeyboardInterrupt):
             signal.pause()
@@ -127,12 +161,6 @@ def _fail(options: argparse.Namespace, exit_code: int, message: str) -> int:
     if options.json:
         show(json.dumps({**dict.fromkeys(_JSON_KEYS), "status": "failed", "error": message}))
     return exit_code
-
-
-def _settings_problem(error: ValidationError) -> str:
-    first = error.errors()[0]
-    name = "_".join(str(part) for part in first["loc"]).upper()
-    return f"A setting or option is wrong: {name}: {first['msg']}. Mend it and run again."
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -2,14 +2,16 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bes.errors import Unavailable
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.console import OUR_LOGGERS
-from deployments.stack import LocalStack
+from deployments.processes import Environment
+from deployments.stack import LocalStack, answers
 from scoring.settings import RunSettings
 
 logger = logging.getLogger(__name__)
@@ -21,18 +23,15 @@ class Surroundings:
 
     Args:
         prefect_api: None for commands without a flow.
+        prefect_environment: What clients of a Prefect server of ours need; empty for the user's own.
         console_url: The embedded web service's console; None where the web service is not ours.
     """
 
     endpoint: EndpointSettings
     storage: StorageSettings
     prefect_api: str | None
+    prefect_environment: Environment = field(default_factory=dict)
     console_url: str | None = None
-
-
-def stack_home(settings: RunSettings) -> Path:
-    """Folder of the local stack's data, logs and keys."""
-    return settings.data_dir / ".stack"
 
 
 @contextmanager
@@ -46,32 +45,55 @@ def surroundings(*, use_settings: bool, with_prefect: bool, definition: Path | N
 
     Raises:
         ConfigurationError: The endpoint or the storage is set only in part.
+        Unavailable: The Prefect server that is set does not answer.
     """
-    endpoint = EndpointSettings()
+    endpoint, storage, console_url = EndpointSettings(), StorageSettings(), None
     embedded = not (use_settings and endpoint.url)
-    api = os.environ.get("PREFECT_API_URL") if use_settings else None
+    api = _prefect_api() if use_settings and with_prefect else None
+    if not embedded:
+        endpoint.check()
+        storage.require()
     with ExitStack() as exit_stack:
-        storage, console_url = StorageSettings(), None
-        if not embedded:
-            endpoint.check()
-            storage.require()
+        own: LocalStack | None = None
         if embedded or (with_prefect and not api):
-            stack = exit_stack.enter_context(LocalStack(stack_home(RunSettings())))
-            # Slowest to start, so first; it is waited for last.
-            prefect_ready = stack.start_prefect() if with_prefect and not api else None
-            if embedded:
-                storage = stack.start_storage()
-                endpoint = stack.start_web_service(storage, definition)
-                console_url = f"{stack.web_service_url}/"
-            api = prefect_ready() if prefect_ready else api
+            own = exit_stack.enter_context(LocalStack(_stack_home(embedded=embedded)))
+        # Slowest to start, so first; it is waited for last.
+        prefect_ready = own.start_prefect() if own and with_prefect and not api else None
+        if own and embedded:
+            storage = own.start_storage()
+            endpoint = own.start_web_service(storage, definition)
+            console_url = f"{own.web_service_url}/"
         logger.info("web service: %s at %s", "embedded" if embedded else "from the settings", endpoint.url)
-        yield Surroundings(endpoint=endpoint, storage=storage, prefect_api=api, console_url=console_url)
+        yield Surroundings(
+            endpoint=endpoint,
+            storage=storage,
+            prefect_api=prefect_ready() if prefect_ready else api,
+            prefect_environment=own.prefect_environment() if own and prefect_ready else {},
+            console_url=console_url,
+        )
 
 
-def environment_of(chosen: Surroundings) -> Mapping[str, str]:
+def _stack_home(*, embedded: bool) -> Path:
+    # A Prefect server alone has a home of its own: a run beside `serve` needs one, and `serve` holds the other.
+    return RunSettings().data_dir / (".stack" if embedded else ".prefect")
+
+
+def _prefect_api() -> str | None:
+    api = os.environ.get("PREFECT_API_URL")
+    if api and not answers(f"{api.rstrip('/')}/health"):
+        raise Unavailable(
+            f"The Prefect server at {api!r} does not answer.",
+            "Start it, or unset PREFECT_API_URL: a server is then started for the run.",
+            False,
+        )
+    return api
+
+
+def environment_of(chosen: Surroundings) -> dict[str, str | None]:
     """What the tasks of a flow in this process read: settings of endpoint and storage, and Prefect's own."""
     endpoint, storage = chosen.endpoint, chosen.storage
     return {
+        **chosen.prefect_environment,
         "BATCH_SCORING_ENDPOINT_URL": endpoint.url or "",
         "BATCH_SCORING_ENDPOINT_WORKSPACE": endpoint.workspace,
         "BATCH_SCORING_ENDPOINT_SERVICE": endpoint.service,

@@ -8,14 +8,18 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bes.errors import ScoringError
+from bes.redaction import redact
+from bes.settings import EndpointSettings, StorageSettings
 from deployments.console import progress_on
-from deployments.processes import start_apart
+from deployments.processes import Environment, start_apart
+from scoring.settings import RunSettings
 from scoring.summary import RunSummary
+
+_SETTINGS = (EndpointSettings, StorageSettings, RunSettings)
 
 _CANCEL_SECONDS = 60.0
 """An interrupted run cancels its jobs, and Prefect sends its last events; then it is killed."""
@@ -41,11 +45,11 @@ class FlowResult(BaseModel):
     exit_code: int = 0
 
 
-def run_flow(parameters: FlowParameters, *, environment: Mapping[str, str], verbose: bool) -> FlowResult:
+def run_flow(parameters: FlowParameters, *, environment: Environment, verbose: bool) -> FlowResult:
     """Run the flow to its end; progress goes to this process's standard error.
 
     Raises:
-        KeyboardInterrupt: This process was interrupted; the flow has been told, and has ended.
+        KeyboardInterrupt: This process was interrupted before the run was published; its jobs are cancelled.
     """
     command = [sys.executable, "-m", "deployments.flow_process", *(["--verbose"] if verbose else [])]
     process = start_apart(
@@ -53,24 +57,49 @@ def run_flow(parameters: FlowParameters, *, environment: Mapping[str, str], verb
     )
     try:
         output, _ = process.communicate(parameters.model_dump_json().encode())
+    except KeyboardInterrupt:
+        result = _result_of(_interrupt(process), process)
+        if result.summary is None and process.returncode == 0:
+            raise
+        return result
     except BaseException:
-        _interrupt(process)
+        process.kill()
+        process.wait()
         raise
+    return _result_of(output, process)
+
+
+def _result_of(output: bytes, process: subprocess.Popen[bytes]) -> FlowResult:
+    if process.returncode == -signal.SIGKILL:
+        error = "The flow's process was killed. Its jobs may still run: look at the web service's jobs, then run again."
+        return FlowResult(error=error, exit_code=1)
     try:
         return FlowResult.model_validate_json(output)
     except ValidationError:
         return FlowResult(error=f"The flow's process ended with code {process.returncode}. Run again.", exit_code=1)
 
 
-def _interrupt(process: subprocess.Popen[bytes]) -> None:
+def _interrupt(process: subprocess.Popen[bytes]) -> bytes:
+    """Pass the interrupt on, and wait until the flow has cancelled its jobs; gives what it still said."""
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(_CANCEL_SECONDS)
+        return process.communicate(timeout=_CANCEL_SECONDS)[0]
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
         process.kill()
+        return process.communicate()[0]
+
+
+def settings_problem(error: ValidationError) -> str:
+    """A wrong setting in one sentence, with the name of its variable."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    prefixes = {settings.__name__: settings.model_config["env_prefix"] for settings in _SETTINGS}
+    name = prefixes.get(error.title, "") + "_".join(str(part) for part in first["loc"]).upper()
+    return f"The setting {name} is wrong: {first['msg']}. Mend it and run again."
 
 
 def _main() -> None:
+    # The parent may have been started with SIGINT ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     given = sys.stdin.read()
     if not given:
         return  # the parent was interrupted before it could say what to run
@@ -92,8 +121,16 @@ def _result(parameters: FlowParameters) -> FlowResult:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     except ScoringError as error:
         return FlowResult(error=str(error), exit_code=error.exit_code)
+    except ValidationError as error:
+        return FlowResult(error=settings_problem(error), exit_code=2)
+    except OSError as error:
+        return FlowResult(error=f"{error.strerror}: {error.filename!r}. Check the path and the disk.", exit_code=2)
     except KeyboardInterrupt:
-        return FlowResult(error="Interrupted.", exit_code=1)
+        return FlowResult(error="Interrupted.", exit_code=130)
+    except Exception as error:  # noqa: BLE001 (told in one line; the run's page has the traceback)
+        return FlowResult(
+            error=f"Unexpected {type(error).__name__}: {redact(str(error))}. See the run's page.", exit_code=1
+        )
     return FlowResult(summary=summary)
 
 

@@ -23,7 +23,11 @@ _PROBE_SECONDS = 0.05
 _STOP_SECONDS = 10.0
 """Azurite needs 0.2 s, Prefect 3 s to leave; what takes longer is killed."""
 
+_LOOPBACK = "127.0.0.1,localhost"
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+Environment = Mapping[str, str | None]
+"""Variables of a child; None for one that it must not have."""
 
 Readiness = Callable[[], str | None]
 """Asked again and again until it answers; the answer is what became known, such as an address."""
@@ -39,11 +43,11 @@ class ChildProcess:
     Args:
         name: What people call it, for messages.
         command: The program and its arguments.
-        environment: Added to this process's own environment.
+        environment: See `start_apart`.
         log_path: Takes standard output and error; overwritten at each start.
     """
 
-    def __init__(self, name: str, command: Sequence[str], *, environment: Mapping[str, str], log_path: Path) -> None:
+    def __init__(self, name: str, command: Sequence[str], *, environment: Environment, log_path: Path) -> None:
         self.name = name
         self.log_path = log_path
         log_path.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +115,7 @@ class ChildProcess:
 def start_apart(
     command: Sequence[str],
     *,
-    environment: Mapping[str, str],
+    environment: Environment,
     stdin: int | None = None,
     stdout: int | IO[bytes] | None = None,
     stderr: int | None = None,
@@ -121,7 +125,7 @@ def start_apart(
 
     Args:
         command: The program and its arguments.
-        environment: Added to this process's own environment.
+        environment: Added to this process's own environment; None takes a variable out.
         stdin: As for `subprocess.Popen`, like `stdout` and `stderr`.
         stdout: See `stdin`.
         stderr: See `stdin`.
@@ -135,7 +139,7 @@ def start_apart(
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            env={**os.environ, **environment},
+            env=_environment(environment),
             # A session of its own: signals of the terminal reach us alone, and we stop the children in order.
             start_new_session=True,
             preexec_fn=partial(_in_child, holds_interrupts),  # noqa: PLW1509 (no threads here)
@@ -151,6 +155,13 @@ def start_apart(
         process.wait()
         raise
     return process
+
+
+def _environment(changes: Environment) -> dict[str, str]:
+    # All that we start talks to addresses of this machine, which no proxy can reach.
+    direct = {name: ",".join(filter(None, [os.environ.get(name), _LOOPBACK])) for name in ("NO_PROXY", "no_proxy")}
+    merged = {**os.environ, **direct, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def _in_child(holds_interrupts: bool) -> None:

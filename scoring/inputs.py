@@ -30,8 +30,10 @@ def _matches(name: str) -> list[Path]:
         if not inside:
             raise InputError(f"The folder {name!r} holds no .csv file.", "Name the files, or another folder.")
         return inside
-    if path.exists():
+    if path.is_file():
         return [path]
+    if path.exists():
+        raise InputError(f"{name!r} is not a regular file.", "Write its rows to a CSV file, and name that.")
     # Path.glob takes no absolute pattern.
     matching = sorted(Path(match) for match in glob.glob(name, recursive=True) if Path(match).is_file())  # noqa: PTH207
     if matching:

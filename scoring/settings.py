@@ -15,4 +15,6 @@ class RunSettings(BaseSettings):
     contracts_dir: Path = Field(Path("data/contracts"), description="Folder of the contracts.")
     # BES took 10 and 10,000 rows in about the same time: small jobs buy nothing and cost calls through the gateway.
     rows_per_job: int = Field(100_000, ge=1, description="Most rows that one BES job is given.")
-    job_timeout_seconds: float = Field(4 * 3600.0, gt=0, description="All jobs of a run must have ended by then.")
+    job_timeout_seconds: float = Field(
+        4 * 3600.0, gt=0, le=30 * 86400.0, allow_inf_nan=False, description="All jobs of a run must have ended by then."
+    )

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from bes.client import BesClient
 from bes.protocol import JobStatus
 from bes.settings import EndpointSettings
+from service.declaration import feature_hashing_declaration, key_hash
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -214,3 +217,158 @@ def test_a_run_that_is_interrupted_while_its_jobs_wait_cancels_them_at_the_servi
     with BesClient(endpoint) as client:
         assert client.status(job_id).status is JobStatus.CANCELLED
     assert left_over(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "exit_code", "names"),
+    [
+        pytest.param(["--rows-per-job", "0"], {}, 2, ["--rows-per-job", "not a positive number"], id="no rows a job"),
+        pytest.param(
+            [], {"BATCH_SCORING_RUN_ROWS_PER_JOB": "abc"}, 2, ["BATCH_SCORING_RUN_ROWS_PER_JOB"], id="setting"
+        ),
+        pytest.param([], {"BATCH_SCORING_RUN_JOB_TIMEOUT_SECONDS": "inf"}, 2, ["JOB_TIMEOUT_SECONDS"], id="endless"),
+        pytest.param(
+            [], {"PREFECT_API_URL": "http://127.0.0.1:9/api"}, 1, ["127.0.0.1:9", "PREFECT_API_URL"], id="server"
+        ),
+        pytest.param([], {"PREFECT_API_URL": "nonsense"}, 1, ["nonsense", "PREFECT_API_URL"], id="no address"),
+    ],
+)
+def test_a_wrong_option_or_setting_is_told_in_one_line_by_the_name_the_user_gave_it(
+    stack_environment: dict[str, str],
+    repository: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    environment: dict[str, str],
+    exit_code: int,
+    names: list[str],
+):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "deployments.cli",
+            "run",
+            write(tmp_path, GOOD),
+            "--contract",
+            "book_reviews",
+            *arguments,
+        ],
+        cwd=repository,
+        env={**os.environ, **stack_environment, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs"), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == exit_code, done.stderr
+    assert "Traceback" not in done.stderr
+    for name in names:
+        assert name in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_and_a_device_for_an_input_are_named(
+    cli: RunCli, stack_environment: dict[str, str], tmp_path: Path
+):
+    (tmp_path / "runs").write_text("a file where the folder of results should be")
+    blocked = cli("run", write(tmp_path, GOOD), "--contract", "book_reviews", environment=stack_environment)
+    assert blocked.returncode == 2
+    assert str(tmp_path / "runs") in blocked.stderr
+
+    endless = cli("run", "/dev/zero", "--contract", "book_reviews", environment=stack_environment)
+    assert endless.returncode == 2
+    assert "'/dev/zero' is not a regular file" in endless.stderr
+    assert "Traceback" not in blocked.stderr + endless.stderr
+
+
+def test_a_reader_that_goes_away_does_not_make_a_run_fail(
+    stack_environment: dict[str, str], repository: Path, tmp_path: Path
+):
+    with start_run(write(tmp_path, GOOD), stack_environment, repository, tmp_path) as run:
+        assert run.stdout is not None
+        run.stdout.close()
+        assert run.stderr is not None
+        progress = run.stderr.read()
+    assert run.returncode == 0, progress
+    assert "Traceback" not in progress
+    assert list(tmp_path.glob("runs/*/manifest.json"))
+
+
+def test_a_run_in_the_background_of_a_script_cancels_its_jobs_when_it_is_terminated(
+    stack_environment: dict[str, str], endpoint: EndpointSettings, faults: Any, repository: Path, tmp_path: Path
+):
+    faults.arm(kind="queue", seconds=600)
+    command = f"{sys.executable} -m deployments.cli run {write(tmp_path, GOOD)} --contract book_reviews & echo $!; wait"
+    with subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=repository,
+        env={**os.environ, **stack_environment, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as shell:
+        assert shell.stdout is not None
+        assert shell.stderr is not None
+        pid = int(shell.stdout.readline())
+        job_id = next(found[1] for line in shell.stderr if (found := re.search(r"job ([0-9a-f]{32}) .* is Not", line)))
+        os.kill(pid, signal.SIGTERM)
+        rest = shell.stderr.read()
+    assert "Interrupted" in rest
+    with BesClient(endpoint) as client:
+        assert client.status(job_id).status is JobStatus.CANCELLED
+
+
+def test_what_serve_prints_lets_another_terminal_run_beside_it(repository: Path, tmp_path: Path):
+    environment = {**os.environ, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")}
+    serve = [sys.executable, "-m", "deployments.cli", "serve"]
+    with subprocess.Popen(
+        serve, cwd=repository, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as served:
+        assert served.stderr is not None
+        assert served.stdout is not None
+        console = next(line for line in served.stderr if "The console is at" in line).split()[-1]
+        next(line for line in served.stderr if "Serving until" in line)
+        try:
+            assert requests.get(console, timeout=30).status_code == 200
+            exports = [served.stdout.readline() for _ in range(7)]
+            for line in exports:
+                name, value = shlex.split(line)[1].split("=", 1)
+                environment[name] = value
+            command = [
+                sys.executable,
+                "-m",
+                "deployments.cli",
+                "run",
+                write(tmp_path, GOOD),
+                "--contract",
+                "book_reviews",
+            ]
+            done = subprocess.run(
+                command, cwd=repository, env=environment, capture_output=True, text=True, timeout=240, check=False
+            )
+        finally:
+            served.send_signal(signal.SIGINT)
+        assert served.wait(60) == 0
+    assert done.returncode == 0, done.stderr
+    assert "web service: from the settings" in done.stderr
+
+
+def test_serving_a_declaration_of_ones_own_does_not_print_ids_or_a_key_that_it_does_not_know(
+    repository: Path, tmp_path: Path
+):
+    key = "c2VjcmV0"
+    definition = tmp_path / "own.toml"
+    own = {"workspace": "1" * 32, "service": "2" * 32}
+    definition.write_text(feature_hashing_declaration(**own, key_hashes=[key_hash(key)]))
+    environment = {**os.environ, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "deployments.cli", "serve", "--definition", str(definition)],
+        cwd=repository, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as served:  # fmt: skip
+        assert served.stderr is not None
+        next(line for line in served.stderr if "Serving until" in line)
+        served.send_signal(signal.SIGINT)
+        printed, _ = served.communicate(timeout=60)
+    names = [shlex.split(line)[1].partition("=")[0] for line in printed.splitlines()]
+    assert "BATCH_SCORING_ENDPOINT_URL" in names
+    assert "BATCH_SCORING_ENDPOINT_SUBSCRIPTION_KEY" in names
+    assert not {f"BATCH_SCORING_ENDPOINT_{part}" for part in ("WORKSPACE", "SERVICE", "API_KEY")} & set(names)
