@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import date
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -31,6 +32,8 @@ class FlowParameters(BaseModel):
     inputs: list[str]
     contract: str
     rows_per_job: int | None
+    run_date: date | None = None
+    rescore: bool = False
 
 
 class FlowResult(BaseModel):
@@ -89,7 +92,7 @@ def _result(parameters: FlowParameters) -> FlowResult:
     from flows.batch_scoring import batch_scoring
 
     try:
-        summary = asyncio.run(batch_scoring(parameters.inputs, parameters.contract, parameters.rows_per_job))
+        summary = asyncio.run(batch_scoring(**parameters.model_dump()))
     except ScoringError as error:
         return FlowResult(error=str(error), exit_code=error.exit_code)
     except KeyboardInterrupt:

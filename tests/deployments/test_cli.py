@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,12 @@ def start_run(extract: str, environment: dict[str, str], repository: Path, tmp_p
     return subprocess.Popen(
         [sys.executable, "-m", "deployments.cli", "run", extract, "--contract", "book_reviews"],
         cwd=repository,
-        env={**os.environ, **environment, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")},
+        env={
+            **os.environ,
+            **environment,
+            "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs"),
+            "BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
