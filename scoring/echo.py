@@ -47,10 +47,15 @@ def _values(path: Path, column: str) -> list[str]:
 
 def _normal(cell: str) -> str:
     # Numbers come back in the service's own spelling.
+    return repr(float(cell)) if _is_number(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
     try:
-        return repr(float(cell))
+        float(cell)
     except ValueError:
-        return cell
+        return False
+    return True
 
 
 def _moved(sent: list[str], came: list[str]) -> list[int]:
@@ -61,10 +66,13 @@ def _moved(sent: list[str], came: list[str]) -> list[int]:
 
 
 def _doubled(sent: list[str], came: list[str]) -> list[int]:
-    """The rows that differ, if no two rows were sent alike and each of these has the value of another."""
+    """The rows that differ, if these are texts, no two rows were sent alike, and each of these has that of another."""
     known = set(sent)
     differing = _differing(sent, came)
-    return differing if len(known) == len(sent) and all(came[row] in known for row in differing) else []
+    is_text = all(sent[row] and not _is_number(sent[row]) for row in differing)
+    is_others = all(came[row] in known for row in differing)
+    # Missing cells are filled in and numbers are clipped, both perhaps to what other rows hold.
+    return differing if is_text and is_others and len(known) == len(sent) else []
 
 
 def _differing(sent: list[str], came: list[str]) -> list[int]:

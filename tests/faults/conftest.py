@@ -3,13 +3,12 @@
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -220,8 +219,21 @@ def driver(repository: Path) -> Iterator[Driver]:
 
 
 @pytest.fixture
-def work(driver: Driver, azurite: Any, endpoint: EndpointSettings, tmp_path: Path) -> Work:
-    return Work(driver=driver, endpoint=endpoint, connection_string=azurite.connection_string, home=tmp_path / "work")
+def new_work(driver: Driver, azurite: Any, endpoint: EndpointSettings, tmp_path: Path) -> Callable[[int], Work]:
+    def make(number: int) -> Work:
+        return Work(
+            driver=driver,
+            endpoint=endpoint,
+            connection_string=azurite.connection_string,
+            home=tmp_path / f"work-{number}",
+        )
+
+    return make
+
+
+@pytest.fixture
+def work(new_work: Callable[[int], Work]) -> Work:
+    return new_work(0)
 
 
 @pytest.fixture(scope="session")
@@ -242,6 +254,3 @@ def undisturbed(
     ]
     work.require_whole(work.predictions)
     return work.predictions
-
-
-KILLED = -signal.SIGKILL
