@@ -5,10 +5,10 @@ PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 AZURITE := deployments/azurite
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow check format clean
+.PHONY: help install demo test test-slow test-faults check format clean
 
 help: ## print this
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 install: .venv/runtime.stamp $(AZURITE)/node_modules/.stamp ## make .venv and the storage emulator, nothing else
 
@@ -20,6 +20,9 @@ test: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run all tests
 
 test-slow: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run the campaigns that take minutes
 	$(BIN)/python -m pytest -m slow -s
+
+test-faults: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## kill runs at random and print what comes of it
+	$(BIN)/python -m pytest tests/faults -m "slow or not slow" -s
 
 check: .venv/dev.stamp ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .

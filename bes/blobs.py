@@ -1,23 +1,22 @@
 """Blobs of a run: upload, download, and the references that the web service is given instead of the account key."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobClient, BlobSasPermissions, BlobServiceClient, ContentSettings, generate_blob_sas
-from requests.exceptions import RequestException
 
-from bes.errors import AccessDenied, ConfigurationError, IntegrityError, NotFound, ScoringError, Unavailable
+from bes.documents import Documents
+from bes.errors import ConfigurationError, IntegrityError
 from bes.files import replacing, sha256_of
 from bes.protocol import BlobReference
-from bes.redaction import redact
 from bes.settings import StorageSettings
+from bes.storage_errors import storage_errors
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +71,7 @@ class BlobStore:
                 "The connection string of the storage cannot be read.", "Set BATCH_SCORING_STORAGE_CONNECTION_STRING."
             ) from error
         self._container = self._service.get_container_client(settings.container)
+        self._place = f"{self._service.url.rstrip('/')}/{settings.container}"
 
     def __enter__(self) -> Self:
         return self
@@ -79,6 +79,10 @@ class BlobStore:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. Harmless twice."""
         self._service.close()
 
     def ensure_container(self) -> None:
@@ -89,8 +93,12 @@ class BlobStore:
             except ResourceExistsError:
                 logger.debug("container %r exists", self._container.container_name)
 
+    def documents(self) -> Documents:
+        """The small JSON blobs of the same container."""
+        return Documents(self._container, self._place)
+
     def upload(self, path: Path, name: str) -> StoredBlob:
-        """Store the file at `path` under a name that is not taken.
+        """Store the file at `path` under a name that is not taken; a blob of the same content is left alone.
 
         Raises:
             IntegrityError: The name holds other content.
@@ -98,6 +106,8 @@ class BlobStore:
         digest = sha256_of(path)
         with path.open("rb") as source, self._converted(name):
             blob = self._container.get_blob_client(name)
+            if self._is_there(blob, digest):
+                return StoredBlob(name=name, size_bytes=path.stat().st_size, sha256=digest)
             try:
                 blob.upload_blob(
                     source,
@@ -157,31 +167,19 @@ class BlobStore:
             sas_blob_token=f"?{token}",
         )
 
+    def _is_there(self, blob: BlobClient, digest: str) -> bool:
+        # Asked first, since blocks would be sent in vain before the storage says that the name is taken.
+        try:
+            self._require_same(blob, digest)
+        except ResourceNotFoundError:
+            return False
+        return True
+
     def _require_same(self, blob: BlobClient, digest: str) -> None:
         if (blob.get_blob_properties().metadata or {}).get("sha256") != digest:
             raise IntegrityError(
                 f"The blob {blob.blob_name!r} exists with other content.", "Remove it, or run with another container."
             )
 
-    @contextmanager
-    def _converted(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except (AzureError, RequestException) as error:
-            raise _converted(
-                error, f"{self._service.url.rstrip('/')}/{self._container.container_name}", name
-            ) from error
-
-
-def _converted(error: AzureError | RequestException, place: str, name: str) -> ScoringError:
-    code = getattr(error, "error_code", None)
-    why = str(getattr(code, "value", code) or redact(str(error)).splitlines()[0])
-    if isinstance(error, ResourceNotFoundError):
-        return NotFound(f"The storage at {place!r} has no {name!r} ({why}).", "Look whether the job wrote its output.")
-    denied = isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) in (401, 403)
-    if denied:
-        return AccessDenied(
-            f"The storage at {place!r} denies access to {name!r} ({why}).",
-            "Check BATCH_SCORING_STORAGE_CONNECTION_STRING.",
-        )
-    return Unavailable(f"The storage at {place!r} failed on {name!r}: {why}.", "Run again later.", True)
+    def _converted(self, name: str) -> AbstractContextManager[None]:
+        return storage_errors(self._place, name)

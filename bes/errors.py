@@ -9,6 +9,8 @@ ScoringError                       the root: what happened, to which object, wha
     │   └── Throttled              the gateway says when to come back (`retry_after_seconds`)
     ├── AccessDenied               a key is missing or wrong
     ├── NotFound                   no such web service, job, container or blob
+    ├── Conflict                   another process was faster; nothing was overwritten
+    │   └── RunHeld                another process is at the same work
     ├── Rejected                   the service understood the request and refuses it
     ├── ProtocolError              the answer is not what the protocol allows
     ├── JobFailed                  a job ended Failed or Cancelled
@@ -86,7 +88,23 @@ class AccessDenied(RemoteError):
 
 
 class NotFound(RemoteError):
-    """The named object does not exist."""
+    """The named object does not exist.
+
+    Args:
+        codes: The error's class and detail codes when the web service says so; empty when a gateway or storage does.
+    """
+
+    def __init__(self, what: str, next_step: str, codes: Sequence[str] = ()) -> None:
+        super().__init__(what, next_step, tuple(codes))
+        self.codes = tuple(codes)
+
+
+class Conflict(RemoteError):
+    """Another process was faster; nothing of it was overwritten."""
+
+
+class RunHeld(Conflict):
+    """Another process is at the same work."""
 
 
 class Rejected(RemoteError):

@@ -19,7 +19,7 @@ class PollingPlan:
         first_seconds: Pause after the first round.
         growth: Each pause is this much longer than the one before.
         longest_seconds: No pause is longer, so that the end of a long job is noticed soon.
-        deadline_seconds: For all jobs together, from the first round.
+        deadline_seconds: For all jobs together, from the first round; a job's own deadlines are for `watch`.
         silence_seconds: The gateway may be away this long before it is an error, counted from the first call without an
             answer, so that one call that hangs is never the end.
     """
@@ -37,16 +37,20 @@ def poll_jobs(
     *,
     plan: PollingPlan,
     on_change: Callable[[str, JobState], None] = lambda _job_id, _state: None,
+    watch: Callable[[str, JobState], JobState] = lambda _job_id, state: state,
+    is_enough: Callable[[JobState], bool] = lambda _state: False,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, JobState]:
-    """The final state of every job.
+    """The final state of every job, or the last one known of those that still live when one gave enough to do.
 
     Args:
         read_status: Asks for one job, and waits when it is throttled for as long as it may; the rest is ours.
         job_ids: Started jobs.
         plan: When to ask, and when to stop asking.
         on_change: Told each new status of each job once.
+        watch: Sees each state of a living job, and gives the one that counts: a later one if it has cancelled the job.
+        is_enough: For which final states the wait ends with the round, since something is to be done about them.
         clock: Monotonic seconds, injected by tests.
         sleep: Waits for seconds, injected by tests.
 
@@ -63,6 +67,8 @@ def poll_jobs(
         for job_id in alive:
             try:
                 state = read_status(job_id)
+                if not state.status.has_ended:
+                    state = watch(job_id, state)
             except Unavailable as error:
                 patience.bear(job_id, error)
                 continue
@@ -71,7 +77,8 @@ def poll_jobs(
             if before is None or before.status is not state.status:
                 on_change(job_id, state)
         alive = [job_id for job_id in alive if job_id not in states or not states[job_id].status.has_ended]
-        if not alive:
+        ended = [state for state in states.values() if state.status.has_ended]
+        if not alive or any(is_enough(state) for state in ended):
             break
         left = patience.seconds_left()
         if left <= 0:
@@ -120,6 +127,6 @@ class _Patience:
 def _timed_out(alive: list[str], plan: PollingPlan) -> JobTimedOut:
     return JobTimedOut(
         f"{len(alive)} job(s) had not ended after {plan.deadline_seconds:.0f} s: {', '.join(alive)}.",
-        "Look at the web service's queue, or raise BATCH_SCORING_RUN_JOB_TIMEOUT_SECONDS.",
+        "Look at the web service's queue, or raise BATCH_SCORING_RUN_TIMEOUT_SECONDS.",
         alive,
     )

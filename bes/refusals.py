@@ -64,7 +64,7 @@ def _service_refusal(status: int, error: ServiceErrorContent, service: str) -> S
     if status == HTTPStatus.UNAUTHORIZED:
         return AccessDenied(what, "Check BATCH_SCORING_ENDPOINT_API_KEY.")
     if status == HTTPStatus.NOT_FOUND:
-        return NotFound(what, "Check BATCH_SCORING_ENDPOINT_WORKSPACE and BATCH_SCORING_ENDPOINT_SERVICE.")
+        return NotFound(what, "Check BATCH_SCORING_ENDPOINT_WORKSPACE and BATCH_SCORING_ENDPOINT_SERVICE.", codes)
     if status in _MAY_PASS:
         return Unavailable(what, "Run again later.", True)
     return Rejected(what, "Compare the contract with the web service's ports and parameters.", status, codes)

@@ -1,4 +1,4 @@
-"""The command line: `batch-scoring demo | run | serve | rrs`."""
+"""The command line: `batch-scoring demo | run | rollback | serve | rrs`."""
 
 import argparse
 import contextlib
@@ -8,12 +8,14 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 from pydantic import ValidationError
 
+from bes.blobs import BlobStore
 from bes.client import BesClient
 from bes.errors import ConfigurationError, ScoringError
 from bes.protocol import ExecuteRequest, Table
@@ -24,6 +26,7 @@ from scoring.contract.loading import load_contract
 from scoring.inputs import find_inputs
 from scoring.settings import RunSettings
 from scoring.summary import RunSummary
+from scoring.versions import roll_back
 
 _DATA = Path(__file__).parent.parent / "data"
 SAMPLE = _DATA / "samples" / "book_reviews.csv"
@@ -80,8 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("inputs", nargs="+", metavar="INPUT", help="CSV file, folder of them, or glob pattern")
     run.add_argument("--contract", required=True, help="name of a contract, or path of its YAML file")
     run.add_argument("--rows-per-job", type=_positive, metavar="N", help="most rows that one BES job is given")
+    run.add_argument("--run-date", type=date.fromisoformat, help="date (ISO) under which the result is published")
+    run.add_argument("--rescore", action="store_true", help="score again, although the result is published")
     run.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     run.set_defaults(command=_run)
+
+    rollback = commands.add_parser("rollback", help="point back to the version of a dataset before the latest one")
+    rollback.add_argument("dataset", metavar="DATASET", help="name of the contract")
+    rollback.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    rollback.set_defaults(command=_rollback)
 
     serve = commands.add_parser("serve", help="serve the web service, its gateway and storage until Ctrl-C")
     serve.add_argument("--definition", type=Path, help="a service.toml of your own instead of Feature Hashing")
@@ -108,7 +118,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    parameters = FlowParameters(inputs=options.inputs, contract=options.contract, rows_per_job=options.rows_per_job)
+    parameters = FlowParameters(
+        inputs=options.inputs,
+        contract=options.contract,
+        rows_per_job=options.rows_per_job,
+        run_date=options.run_date,
+        rescore=options.rescore,
+    )
     return _score(options, parameters, use_settings=True)
 
 
@@ -122,6 +138,17 @@ def _score(options: argparse.Namespace, parameters: FlowParameters, *, use_setti
         return _fail(options, result.exit_code, result.error or "")
     as_json = result.summary.model_dump_json(exclude={"data_docs"})
     show(as_json if options.json else summary_text(result.summary))
+    return 0
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    with (
+        surroundings(use_settings=True, with_prefect=False) as chosen,
+        BlobStore(chosen.storage) as store,
+    ):
+        latest = roll_back(store.documents(), options.dataset)
+    as_json = latest.current.model_dump_json()
+    show(as_json if options.json else f"The latest version of {options.dataset} is now {latest.current.folder}.")
     return 0
 
 

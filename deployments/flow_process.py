@@ -8,6 +8,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+from datetime import date
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -33,6 +34,8 @@ class FlowParameters(BaseModel):
     inputs: list[str]
     contract: str
     rows_per_job: int | None
+    run_date: date | None = None
+    rescore: bool = False
 
 
 class FlowResult(BaseModel):
@@ -116,7 +119,7 @@ def _result(parameters: FlowParameters) -> FlowResult:
         # An interrupt is of use only now: before there is nothing to cancel, later Prefect sends its last events.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         try:
-            summary = asyncio.run(batch_scoring(parameters.inputs, parameters.contract, parameters.rows_per_job))
+            summary = asyncio.run(batch_scoring(**parameters.model_dump()))
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     except ScoringError as error:

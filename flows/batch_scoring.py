@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Iterable
+from datetime import date
 from typing import Annotated, TypeVar
 
 from prefect import flow, unmapped
@@ -10,13 +12,17 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from pydantic import Field
 
-from scoring.plan import Job
+from scoring.open_run import OpenRun
+from scoring.rounds import Steps, score_shards
 from scoring.settings import RunSettings
+from scoring.stopping import Stop
 from scoring.summary import RunSummary
-from tasks.artifacts import write_artifacts
+from scoring.writer import Writer
+from tasks.artifacts import fetch_result, write_artifacts
 from tasks.cancel import cancel_jobs
 from tasks.check import check_row_count
 from tasks.download import download_output
+from tasks.open import open_journal
 from tasks.poll import poll_status
 from tasks.start import start_job
 from tasks.submit import submit_job
@@ -35,38 +41,61 @@ async def batch_scoring(
     inputs: Annotated[list[str], Field(min_length=1, description="CSV files, folders of them, or glob patterns.")],
     contract: Annotated[str, Field(description="Name of a contract, or path of its YAML file.")] = "book_reviews",
     rows_per_job: Annotated[int | None, Field(ge=1, description="Most rows that one BES job is given.")] = None,
+    run_date: Annotated[
+        date | None, Field(description="Date under which the result is published; by default when it was scheduled.")
+    ] = None,
+    rescore: Annotated[bool, Field(description="Score again, although the result is published.")] = False,
 ) -> RunSummary:
-    """Score CSV files and account for every row.
+    """Score CSV files and account for every row. The same work, begun before, goes on where it stands.
 
     Raises:
         InputError: The input or the contract is wrong; nothing was sent.
-        RemoteError: The gateway, the web service or the storage failed; jobs of this run are cancelled.
+        RemoteError: The gateway, the web service or the storage failed. Jobs of a run that is over are cancelled; after
+            an outage they are left for the next run of the same work.
     """
     settings = RunSettings()
     if rows_per_job is not None:
         settings = settings.model_copy(update={"rows_per_job": rows_per_job})
-    attempt = (flow_run.id or "local").replace("-", "")[:12]
+    session = uuid.uuid4().hex[:12]
+    writer = Writer.here(session=session, flow_run=flow_run.id)
+    stop = Stop()
 
-    plan = await asyncio.to_thread(validate_input, inputs, contract, settings, attempt)
-    submitted: list[Job] = []
+    plan = await asyncio.to_thread(validate_input, inputs, contract, settings, session)
+    run: OpenRun | None = None
     try:
-        uploaded = await _all(upload_shard.map(plan.shards, unmapped(plan)))
-        submitting = submit_job.map(plan.shards, uploaded, unmapped(plan), settings.job_timeout_seconds)
-        submitted = await _all(submitting)
-        started = await _all(start_job.map(submitted))
-        states = await poll_status(started, settings.job_timeout_seconds)
-        scored = await _all(download_output.map(started, unmapped(states), unmapped(plan)))
-        books = await asyncio.to_thread(check_row_count, scored, plan)
-        return await asyncio.to_thread(write_artifacts, plan, scored, books)
-    except BaseException:
-        # Given up, for whatever reason: a job that nobody waits for must not run on.
-        await asyncio.to_thread(cancel_jobs, submitted)
+        run = await asyncio.to_thread(open_journal, plan, settings, stop, writer, run_date or _scheduled(), rescore)
+        if run.is_published:
+            return await asyncio.to_thread(fetch_result, run)
+        scored = await asyncio.to_thread(score_shards, run, _steps(run))
+        books = await asyncio.to_thread(check_row_count, scored, run)
+        return await asyncio.to_thread(write_artifacts, run, scored, books)
+    except BaseException as error:
+        stop.set()
+        if run is not None and not run.is_published:
+            await asyncio.to_thread(cancel_jobs, run, error)
         raise
     finally:
+        if run is not None:
+            run.close()
         plan.folder.discard_work()
 
 
-async def _all(futures: Iterable[PrefectFuture[_Result]]) -> list[_Result]:
-    # Waits in a thread, so that a cancelled run stops here and not when the last of them has ended.
+def _scheduled() -> date | None:
+    moment = flow_run.scheduled_start_time
+    return moment.date() if moment else None
+
+
+def _steps(run: OpenRun) -> Steps:
+    same = unmapped(run)
+    return Steps(
+        upload=lambda shards: _all(upload_shard.map(shards, same)),
+        submit=lambda shards: _all(submit_job.map(shards, same)),
+        start=lambda jobs: _all(start_job.map(jobs, same)),
+        poll=lambda jobs: poll_status(jobs, run),
+        download=lambda jobs, states: _all(download_output.map(jobs, unmapped(states), same)),
+    )
+
+
+def _all(futures: Iterable[PrefectFuture[_Result]]) -> list[_Result]:
     pending = list(futures)
-    return await asyncio.to_thread(lambda: [future.result() for future in pending])
+    return [future.result() for future in pending]

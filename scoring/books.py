@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bes.errors import IntegrityError
-from scoring.contract.csvfile import MAX_FIELD_CHARACTERS
+from scoring.csv_records import csv_records
+from scoring.echo import check_echo
 from scoring.shards import Shard
 
 _NEXT_STEP = "Nothing was published. Run again; if it happens again, ask the owner of the web service."
@@ -58,14 +59,21 @@ def count_output(shard: Shard, output: Path) -> int:
     return n_rows
 
 
+def check_output(shard: Shard, output: Path) -> int:
+    """Rows of a shard's output, which are those that were sent as far as the output can show.
+
+    Raises:
+        IntegrityError: The number differs, or a column that the service passes through shows rows in other places.
+    """
+    n_rows = count_output(shard, output)
+    check_echo(shard, output)
+    return n_rows
+
+
 @contextmanager
 def _records(shard: Shard, output: Path) -> Iterator[Iterator[list[str]]]:
-    # csv's own limit is 128 KiB a cell, less than the input may have; it is the whole process's, so it is put back.
-    before = csv.field_size_limit(MAX_FIELD_CHARACTERS)
     try:
-        with output.open(newline="", encoding="utf-8-sig") as source:
-            yield csv.reader(source, strict=True)
+        with csv_records(output) as records:
+            yield records
     except (csv.Error, UnicodeDecodeError) as error:
         raise IntegrityError(f"The output of {shard.label} is not CSV in UTF-8: {error}.", _NEXT_STEP) from error
-    finally:
-        csv.field_size_limit(before)

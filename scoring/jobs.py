@@ -1,110 +1,254 @@
-"""One shard's job: input up, job registered and started, output home."""
+"""The steps of one shard: input up, job registered and started, output home. Each is written down before and after."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 
-from bes.blobs import BlobStore
 from bes.client import BesClient
-from bes.errors import JobFailed, RemoteError
+from bes.errors import JobFailed, NotFound, ProtocolError, RemoteError, Unavailable
 from bes.polling import PollingPlan, poll_jobs
 from bes.protocol import JobRequest, JobState, JobStatus
-from scoring.books import count_output
-from scoring.plan import Job, RunPlan, ScoredShard
+from scoring.attempts import Attempt, AttemptState
+from scoring.failures import is_about_rows
+from scoring.open_run import OpenRun
+from scoring.plan import Job
+from scoring.shard_journal import ShardJournal
 from scoring.shards import Shard
 
 logger = logging.getLogger(__name__)
 
 _SAS_MARGIN = timedelta(hours=1)
-"""References outlive the deadline of the jobs, so that a job that ends late can still write its output."""
+"""References outlive the deadline of the job, so that a job that ends late can still write its output."""
+
+_PAUSE_SECONDS = 2.0
+"""Before a submit whose answer was lost is followed by another: long enough for a restart of a gateway."""
+
+_NOT_ABOUT_JOBS = {"WebServiceNotFound", "WebServiceIdNotFoundInWorkspace", "WorkspaceNotFound", "ModelPackageNotFound"}
+"""The documented reasons of a 404 that say nothing about a job."""
 
 
-def upload_shard(store: BlobStore, plan: RunPlan, shard: Shard) -> str:
-    """Upload what the web service is given; returns the blob's name."""
-    store.ensure_container()
-    blob = store.upload(shard.sent_path, plan.folder.blob_name("input", shard, plan.run_key))
+def upload_shard(run: OpenRun, shard: Shard) -> str:
+    """Upload what the web service is given, unless it is there; returns the blob's name."""
+    run.check()
+    blob = run.store.upload(shard.sent_path, run.input_name(shard))
     logger.info("uploaded %s: %d bytes", shard.label, blob.size_bytes)
     return blob.name
 
 
-def submit_job(
-    client: BesClient, store: BlobStore, plan: RunPlan, shard: Shard, input_blob: str, *, timeout_seconds: float
-) -> Job:
-    """Register the shard's job, which scores nothing until it is started."""
-    lifetime = timedelta(seconds=timeout_seconds) + _SAS_MARGIN
-    output_blob = plan.folder.blob_name("output", shard, plan.run_key)
-    request = JobRequest(
-        inputs={plan.input_port: store.input_reference(input_blob, lifetime=lifetime)},
-        outputs={plan.output_port: store.output_reference(output_blob, lifetime=lifetime)},
-        global_parameters={},
-    )
-    job_id = client.submit(request)
-    logger.info("submitted %s as job %s", shard.label, job_id)
-    return Job(shard=shard, job_id=job_id, input_blob=input_blob, output_blob=output_blob)
+def submit_shard(run: OpenRun, client: BesClient, shard: Shard) -> Job:
+    """A registered job of the shard: the one that the journal knows, or a new one, which scores nothing until started.
+
+    Raises:
+        Unavailable: The request surely was not received, or answers were lost too often.
+    """
+    journal = run.journal_of(shard)
+    with journal.lock:
+        last = journal.last
+        if last is not None and last.job_id is not None and not last.state.is_over:
+            logger.info("%s goes on with job %s, which is %s", shard.label, last.job_id, last.state)
+            return _job(shard, last)
+        if last is not None and last.state is AttemptState.INTENT:
+            _note_orphan(journal, "the process ended before it knew the job's id")
+        while True:
+            job = _submit_once(run, client, journal)
+            if job is not None:
+                return job
+            run.sleep(_PAUSE_SECONDS)
 
 
-def start_job(client: BesClient, job: Job) -> Job:
+def _submit_once(run: OpenRun, client: BesClient, journal: ShardJournal) -> Job | None:
+    run.check()
+    attempt = journal.add()
+    try:
+        job_id = client.submit(_request(run, attempt))
+    except Unavailable as error:
+        if not error.was_sent:
+            journal.change(AttemptState.CANCELLED, cause=error.what)
+            raise
+        _note_orphan(journal, error.what)
+        if journal.n_spent >= run.settings.max_attempts:
+            raise
+        return None
+    except ProtocolError as error:
+        _note_orphan(journal, error.what)
+        raise
+    except RemoteError as error:
+        journal.change(AttemptState.FAILED, cause=error.what)
+        raise
+    attempt = journal.change(AttemptState.SUBMITTED, job_id=job_id)
+    logger.info("submitted %s as job %s", journal.shard.label, job_id)
+    return _job(journal.shard, attempt)
+
+
+def start_shard(run: OpenRun, client: BesClient, job: Job) -> Job:
     """Start the registered job; harmless when it has been started already."""
-    client.start(job.job_id)
-    logger.info("started job %s of %s", job.job_id, job.shard.label)
+    journal = run.journal_of(job.shard)
+    with journal.lock:
+        run.check()
+        if journal.last is not None and journal.last.state is AttemptState.SUBMITTED:
+            try:
+                client.start(job.job_id)
+            except NotFound as error:
+                # The wait for its status will find the same, and another attempt is made then.
+                if not _is_gone(error):
+                    raise
+                return job
+            journal.change(AttemptState.STARTED)
+            logger.info("started job %s of %s", job.job_id, job.shard.label)
     return job
 
 
-def wait_for_jobs(
-    client: BesClient, jobs: Iterable[Job], *, timeout_seconds: float, sleep: Callable[[float], None]
-) -> dict[str, JobState]:
-    """The final state of each job, by job id.
+def wait_for_jobs(run: OpenRun, client: BesClient, jobs: Iterable[Job]) -> dict[str, JobState]:
+    """The states of jobs by job id, once all have ended or one has ended in vain. The journal knows of each end.
 
     Raises:
-        JobFailed: A job ended `Failed` or `Cancelled`; names the shard and quotes the service.
-        JobTimedOut: Not all had ended in time.
+        JobTimedOut: The run's own deadline has passed.
     """
     by_id = {job.job_id: job for job in jobs}
-
-    def tell(job_id: str, state: JobState) -> None:
-        job = by_id[job_id]
-        logger.info("job %s of %s is %s", job_id, job.shard.label, state.status)
-        if state.status in (JobStatus.FAILED, JobStatus.CANCELLED):
-            raise _failure(job, state)
-
-    return poll_jobs(
-        client.status, by_id, plan=PollingPlan(deadline_seconds=timeout_seconds), on_change=tell, sleep=sleep
+    known = {job_id: state for job_id, job in by_id.items() if (state := _known_end(run, job)) is not None}
+    wait = _Wait(run, client, by_id)
+    polled = poll_jobs(
+        wait.read_status,
+        [job_id for job_id in by_id if job_id not in known],
+        plan=PollingPlan(deadline_seconds=run.seconds_left),
+        on_change=wait.tell,
+        watch=wait.watch,
+        is_enough=lambda state: state.status is not JobStatus.FINISHED,
+        sleep=run.sleep,
     )
+    return {**known, **polled}
 
 
-def download_output(store: BlobStore, plan: RunPlan, job: Job, state: JobState) -> ScoredShard:
-    """Bring a finished job's output home.
+class _Wait:
+    """What happens while jobs are waited for."""
+
+    def __init__(self, run: OpenRun, client: BesClient, jobs: dict[str, Job]) -> None:
+        self._run = run
+        self._client = client
+        self._jobs = jobs
+
+    def read_status(self, job_id: str) -> JobState:
+        try:
+            return self._client.status(job_id)
+        except NotFound as error:
+            if not _is_gone(error):
+                raise
+            return JobState(status=JobStatus.CANCELLED, details=f"The web service does not know the job: {error.what}")
+
+    def watch(self, job_id: str, state: JobState) -> JobState:
+        """Cancel a job that has passed a deadline."""
+        reason = self._run.clocks.overdue(job_id, state)
+        if reason is None:
+            return state
+        job = self._jobs[job_id]
+        logger.warning("job %s of %s is cancelled: %s", job_id, job.shard.label, reason)
+        self._run.check()
+        journal = self._run.journal_of(job.shard)
+        with journal.lock:
+            journal.change(AttemptState.STARTED, cause=f"cancelled, since {reason}")
+            self._client.delete(job_id)
+        after = self.read_status(job_id)
+        # It may have finished at this very moment, and then its output counts.
+        if after.status is JobStatus.FINISHED:
+            return after
+        return JobState(status=JobStatus.CANCELLED, details=f"It was cancelled, since {reason}.")
+
+    def tell(self, job_id: str, state: JobState) -> None:
+        job = self._jobs[job_id]
+        logger.info("job %s of %s is %s", job_id, job.shard.label, state.status)
+        if state.status.has_ended:
+            _note_end(self._run.journal_of(job.shard), state)
+
+
+def judge_failure(run: OpenRun, job: Job, state: JobState) -> None:
+    """Decide whether a shard whose job ended in vain is tried again.
 
     Raises:
-        NotFound: The job is finished, but its output is not there.
+        JobFailed: It is not; names the shard and quotes the service.
     """
-    path = plan.folder.work / f"{job.shard.index:05d}-output.csv"
-    output = store.download(job.output_blob, path)
-    logger.info("downloaded the output of %s: %d bytes", job.shard.label, output.size_bytes)
-    return ScoredShard(job=job, state=state, output=output, output_path=path)
-
-
-def check_row_count(scored: ScoredShard) -> int:
-    """Rows of the output, which are as many as were sent."""
-    n_rows = count_output(scored.job.shard, scored.output_path)
-    logger.info("%s came back with all %d rows", scored.job.shard.label, n_rows)
-    return n_rows
-
-
-def cancel_jobs(client: BesClient, jobs: Iterable[Job]) -> None:
-    """Cancel jobs of a run that has been given up; goes on to the next when one cannot be cancelled."""
-    for job in jobs:
-        try:
-            client.delete(job.job_id)
-            logger.info("cancelled job %s of %s", job.job_id, job.shard.label)
-        except RemoteError as error:
-            logger.warning("job %s could not be cancelled and may still run: %s", job.job_id, error)
-
-
-def _failure(job: Job, state: JobState) -> JobFailed:
-    return JobFailed(
+    n_spent = run.journal_of(job.shard).n_spent
+    failure = JobFailed(
         f"Job {job.job_id} of {job.shard.label} ended {state.status}: {state.details or 'no details given'}",
         "Mend what the service names in the input or the contract, then run again.",
         job.job_id,
         state.details,
     )
+    if state.status is JobStatus.FAILED and is_about_rows(state.details):
+        raise failure
+    if n_spent >= run.settings.max_attempts:
+        raise failure
+    logger.warning("%s The shard is tried again.", failure.what)
+
+
+def cancel_jobs(run: OpenRun, client: BesClient, *, cause: str) -> None:
+    """Cancel the jobs of a run that has been given up; goes on to the next when one cannot be cancelled."""
+    for journal in run.journals():
+        with journal.lock:
+            last = journal.last
+            if last is None or last.job_id is None or not last.state.may_live:
+                continue
+            try:
+                client.delete(last.job_id)
+                journal.change(AttemptState.CANCELLED, cause=cause)
+                logger.info("cancelled job %s of %s", last.job_id, journal.shard.label)
+            except RemoteError as error:
+                logger.warning("job %s could not be cancelled and may still run: %s", last.job_id, error)
+
+
+def _request(run: OpenRun, attempt: Attempt) -> JobRequest:
+    lifetime = timedelta(seconds=run.settings.job_timeout_seconds + run.settings.queued_timeout_seconds) + _SAS_MARGIN
+    return JobRequest(
+        inputs={run.plan.input_port: run.store.input_reference(attempt.input_blob, lifetime=lifetime)},
+        outputs={run.plan.output_port: run.store.output_reference(attempt.output_blob, lifetime=lifetime)},
+        global_parameters={},
+    )
+
+
+def _job(shard: Shard, attempt: Attempt) -> Job:
+    if attempt.job_id is None:
+        raise RuntimeError(f"attempt {attempt.number} of {shard.label} has no job")
+    return Job(
+        shard=shard,
+        job_id=attempt.job_id,
+        input_blob=attempt.input_blob,
+        output_blob=attempt.output_blob,
+        attempt=attempt.number,
+    )
+
+
+def _note_orphan(journal: ShardJournal, why: str) -> None:
+    logger.warning("%s may have a job whose id is lost; it was not started and scores nothing", journal.shard.label)
+    journal.change(AttemptState.FAILED, orphan_possible=True, cause=why)
+
+
+def _known_end(run: OpenRun, job: Job) -> JobState | None:
+    last = run.journal_of(job.shard).last
+    if last is None or last.state not in (AttemptState.FINISHED, AttemptState.VERIFIED):
+        return None
+    return JobState(
+        status=JobStatus.FINISHED,
+        created_at=last.service_created_at,
+        start_time=last.service_start_time,
+        end_time=last.service_end_time,
+    )
+
+
+def _note_end(journal: ShardJournal, state: JobState) -> None:
+    ends = {
+        JobStatus.FINISHED: AttemptState.FINISHED,
+        JobStatus.FAILED: AttemptState.FAILED,
+        JobStatus.CANCELLED: AttemptState.CANCELLED,
+    }
+    with journal.lock:
+        journal.change(
+            ends[state.status],
+            details=state.details,
+            service_created_at=state.created_at,
+            service_start_time=state.start_time,
+            service_end_time=state.end_time,
+        )
+
+
+def _is_gone(error: NotFound) -> bool:
+    # Only the web service itself, asked for a job, can say that there is no such job.
+    return bool(error.codes) and not _NOT_ABOUT_JOBS.intersection(error.codes)

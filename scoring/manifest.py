@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -36,13 +36,20 @@ class JobEntry(_Entry):
     input_blob: str
     output_blob: str
     output_sha256: str
+    attempt: int = 1
     created_at: str | None
     start_time: str | None
     end_time: str | None
 
 
 class Manifest(_Entry):
-    """Everything about a finished run. Paths are absolute; times are ISO 8601 in UTC."""
+    """Everything about a finished run. Paths are absolute; times are ISO 8601 in UTC.
+
+    Args:
+        generation: 1, and one more each time the same work was scored again on request.
+        run_date: The date under which it is published.
+        published: Folder of its version in the container.
+    """
 
     schema_version: int = SCHEMA_VERSION
     run_key: str
@@ -65,6 +72,9 @@ class Manifest(_Entry):
     predictions_sha256: str
     quarantine: str
     data_docs: str
+    generation: int = 1
+    run_date: date | None = None
+    published: str | None = None
 
     def write(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""

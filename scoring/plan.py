@@ -19,7 +19,7 @@ class RunFolder:
 
     Args:
         path: One folder for each run key, `<data_dir>/<run_key>`.
-        attempt: Names this execution; its working files and blobs are apart from those of any other.
+        attempt: Names this execution; its working files are apart from those of any other.
     """
 
     path: Path
@@ -54,10 +54,6 @@ class RunFolder:
         """Remove the working files of this attempt."""
         shutil.rmtree(self.work, ignore_errors=True)
 
-    def blob_name(self, kind: str, shard: Shard, run_key: str) -> str:
-        """Name of a shard's `input` or `output` blob; one for each shard and attempt."""
-        return f"runs/{run_key}/{kind}/{self.attempt}/{shard.index:05d}.csv"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunPlan:
@@ -84,12 +80,13 @@ class RunPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A shard whose input is uploaded and whose job is registered, but not started."""
+    """A shard whose input is uploaded and whose job is registered."""
 
     shard: Shard
     job_id: str
     input_blob: str
     output_blob: str
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,3 +97,4 @@ class ScoredShard:
     state: JobState
     output: StoredBlob
     output_path: Path
+    n_rows: int

@@ -1,32 +1,157 @@
-"""Publish a run: the predictions first, the manifest last, each whole or not at all."""
+"""Publish a run: write aside, check, publish under its date, and move the pointer last."""
 
 import logging
+import shutil
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bes.errors import IntegrityError
-from bes.files import sha256_of
+from bes.files import replacing, sha256_of
 from bes.settings import EndpointSettings
 from scoring.books import Books
+from scoring.journal import RunState
+from scoring.keys import balance_keys
 from scoring.manifest import JobEntry, Manifest
+from scoring.open_run import OpenRun
 from scoring.plan import RunPlan, ScoredShard
 from scoring.predictions import merge_predictions
+from scoring.versions import Version, point_to, version_folder
 
 logger = logging.getLogger(__name__)
 
+_PREDICTIONS = "predictions.csv"
+_QUARANTINE = "quarantine.csv"
+_MANIFEST = "manifest.json"
 
-def publish_run(plan: RunPlan, scored: list[ScoredShard], books: Books, *, endpoint: EndpointSettings) -> Manifest:
-    """Merge the outputs, then write the manifest that names them.
+
+def merge_and_balance(plan: RunPlan, scored: Iterable[ScoredShard]) -> Books:
+    """Write the predictions aside, and prove that every row of the input is accounted for, by number and by key.
 
     Raises:
-        IntegrityError: The merged file does not hold the rows that the books say.
+        IntegrityError: A row is not; names it.
+        InputError: An input file has changed since it was planned.
     """
-    n_rows = merge_predictions(((shard.job.shard, shard.output_path) for shard in scored), plan.folder.predictions)
-    if n_rows != books.n_scored:
+    shards = list(scored)
+    n_rows = merge_predictions(((shard.job.shard, shard.output_path) for shard in shards), _aside(plan))
+    n_scored = sum(shard.n_rows for shard in shards)
+    if n_rows != n_scored:
+        raise IntegrityError(f"The merged predictions hold {n_rows} rows instead of {n_scored}.", "Run again.")
+    books = Books(n_input=plan.n_input, n_scored=n_scored, n_quarantined=plan.n_quarantined, n_failed=0)
+    books.require_balance()
+    balance_keys(plan.inputs, predictions=_aside(plan), quarantine=plan.folder.quarantine)
+    return books
+
+
+def publish_run(run: OpenRun, scored: list[ScoredShard], books: Books, *, endpoint: EndpointSettings) -> Manifest:
+    """Publish what was written aside and checked; its manifest, which a version of the same run may have already.
+
+    Raises:
+        IntegrityError: A version of the same generation is published with other predictions.
+    """
+    run.check()
+    plan = run.plan
+    folder = version_folder(plan.contract, run.record.run_date, plan.run_key, run.record.generation)
+    manifest = _published_manifest(run, folder)
+    if manifest is None:
+        manifest = _manifest(run, scored, books, endpoint, folder)
+        _upload(run, _aside(plan), f"{folder}/{_PREDICTIONS}")
+        _upload(run, plan.folder.quarantine, f"{folder}/{_QUARANTINE}")
+        run.journal.documents.create(f"{folder}/{_MANIFEST}", _as_bytes(manifest))
+    elif manifest.predictions_sha256 != sha256_of(_aside(plan)):
         raise IntegrityError(
-            f"{str(plan.folder.predictions)!r} holds {n_rows} rows instead of {books.n_scored}.", "Run again."
+            f"{folder!r} is published with other predictions than those of this run.",
+            "Nothing was overwritten. Run with --rescore, which publishes another version.",
         )
-    ended_at = datetime.now(UTC)
-    manifest = Manifest(
+    run.check()
+    point_to(run.journal.documents, plan.contract, _version(manifest, folder))
+    run.change(state=RunState.PUBLISHED, published=folder)
+    with replacing(plan.folder.predictions) as part:
+        shutil.copyfile(_aside(plan), part)
+    logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
+    return _at_home(manifest, plan)
+
+
+def fetch_published(run: OpenRun) -> Manifest:
+    """Bring the result of a published run home.
+
+    Raises:
+        NotFound: It was removed since.
+    """
+    plan, folder = run.plan, run.record.published
+    manifest = _published_manifest(run, folder or "")
+    if folder is None or manifest is None:
+        raise IntegrityError(
+            f"The journal of run {plan.run_key} says that it is published as {folder!r}, but no manifest is there.",
+            "Run with --rescore, which publishes another version.",
+        )
+    predictions = run.store.download(f"{folder}/{_PREDICTIONS}", plan.folder.predictions)
+    if predictions.sha256 != manifest.predictions_sha256:
+        raise IntegrityError(
+            f"{predictions.name!r} is not what its manifest says.",
+            "Run with --rescore, which publishes another version.",
+        )
+    run.store.download(f"{folder}/{_QUARANTINE}", plan.folder.quarantine)
+    logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
+    return _at_home(manifest, plan)
+
+
+def _aside(plan: RunPlan) -> Path:
+    return plan.folder.work / _PREDICTIONS
+
+
+def _published_manifest(run: OpenRun, folder: str) -> Manifest | None:
+    found = run.journal.documents.read(f"{folder}/{_MANIFEST}")
+    return None if found is None else Manifest.model_validate_json(found.content)
+
+
+def _upload(run: OpenRun, path: Path, name: str) -> None:
+    run.check()
+    try:
+        run.store.upload(path, name)
+    except IntegrityError:
+        # Left by an execution that ended before its manifest, so that nobody reads it.
+        run.journal.documents.delete(name)
+        run.store.upload(path, name)
+
+
+def _as_bytes(manifest: Manifest) -> bytes:
+    return manifest.model_dump_json(indent=2).encode() + b"\n"
+
+
+def _at_home(manifest: Manifest, plan: RunPlan) -> Manifest:
+    """The manifest with the places of the files on this machine, where it is written last."""
+    folder = plan.folder
+    mine = manifest.model_copy(
+        update={
+            "predictions": str(folder.predictions),
+            "quarantine": str(folder.quarantine),
+            "data_docs": str(plan.data_docs_index),
+        }
+    )
+    mine.write(folder.manifest)
+    return mine
+
+
+def _version(manifest: Manifest, folder: str) -> Version:
+    if manifest.run_date is None:
+        raise RuntimeError(f"the manifest of {folder!r} has no date")
+    return Version(
+        run_key=manifest.run_key,
+        generation=manifest.generation,
+        run_date=manifest.run_date,
+        folder=folder,
+        predictions_sha256=manifest.predictions_sha256,
+        n_scored=manifest.n_scored,
+        published_at=datetime.now(UTC),
+    )
+
+
+def _manifest(
+    run: OpenRun, scored: list[ScoredShard], books: Books, endpoint: EndpointSettings, folder: str
+) -> Manifest:
+    plan, ended_at = run.plan, datetime.now(UTC)
+    return Manifest(
         run_key=plan.run_key,
         status="published",
         contract=plan.contract,
@@ -44,13 +169,13 @@ def publish_run(plan: RunPlan, scored: list[ScoredShard], books: Books, *, endpo
         ended_at=ended_at,
         duration_seconds=round((ended_at - plan.started_at).total_seconds(), 3),
         predictions=str(plan.folder.predictions),
-        predictions_sha256=sha256_of(plan.folder.predictions),
+        predictions_sha256=sha256_of(_aside(plan)),
         quarantine=str(plan.folder.quarantine),
         data_docs=str(plan.data_docs_index),
+        generation=run.record.generation,
+        run_date=run.record.run_date,
+        published=folder,
     )
-    manifest.write(plan.folder.manifest)
-    logger.info("published %d rows to %s", n_rows, plan.folder.predictions)
-    return manifest
 
 
 def _entry(scored: ScoredShard) -> JobEntry:
@@ -65,6 +190,7 @@ def _entry(scored: ScoredShard) -> JobEntry:
         input_blob=job.input_blob,
         output_blob=job.output_blob,
         output_sha256=scored.output.sha256,
+        attempt=job.attempt,
         created_at=state.created_at,
         start_time=state.start_time,
         end_time=state.end_time,

@@ -22,6 +22,7 @@ class Shard:
         n_rows: Rows in it, at least 1.
         sent_path: CSV with a header: what the web service is given.
         kept_path: CSV with a header: the key and passthrough columns of the same rows in the same order.
+        part: Which part of the shard it is, when that was halved: 0 or 1 for each time. Empty for all of it.
     """
 
     index: int
@@ -30,11 +31,17 @@ class Shard:
     n_rows: int
     sent_path: Path
     kept_path: Path
+    part: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its part of the names of files and blobs; in the order of the rows."""
+        return f"{self.index:05d}-{self.part}" if self.part else f"{self.index:05d}"
 
     @property
     def label(self) -> str:
         """How people call it."""
-        return f"shard {self.index} ({self.file}, {self.n_rows} rows)"
+        return f"shard {self.index}{'-' if self.part else ''}{self.part} ({self.file}, {self.n_rows} rows)"
 
 
 def cut_shards(

@@ -9,16 +9,28 @@ from prefect.cache_policies import NO_CACHE
 from bes.settings import EndpointSettings
 from scoring.books import Books
 from scoring.manifest import Manifest
+from scoring.open_run import OpenRun
 from scoring.plan import RunPlan, ScoredShard
-from scoring.publishing import publish_run
+from scoring.publishing import fetch_published, publish_run
 from scoring.summary import RunSummary
 
 
 # Not cached: it writes files.
 @task(task_run_name="write artifacts", cache_policy=NO_CACHE)
-def write_artifacts(plan: RunPlan, scored: list[ScoredShard], books: Books) -> RunSummary:
+def write_artifacts(run: OpenRun, scored: list[ScoredShard], books: Books) -> RunSummary:
     """Publish the run and leave its evidence."""
-    manifest = publish_run(plan, scored, books, endpoint=EndpointSettings())
+    manifest = publish_run(run, scored, books, endpoint=EndpointSettings())
+    return _leave_evidence(manifest, run.plan)
+
+
+# Not cached: it writes files.
+@task(task_run_name="fetch published result", cache_policy=NO_CACHE)
+def fetch_result(run: OpenRun) -> RunSummary:
+    """Bring the result of a run that is published already home, and leave its evidence."""
+    return _leave_evidence(fetch_published(run), run.plan)
+
+
+def _leave_evidence(manifest: Manifest, plan: RunPlan) -> RunSummary:
     key = plan.contract.replace("_", "-").lower()
     create_markdown_artifact(
         key=f"{key}-summary",

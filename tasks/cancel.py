@@ -1,17 +1,17 @@
-"""Cancel the jobs of a run that has been given up."""
+"""Give up a run: cancel its jobs, or leave them for the next execution when they are healthy."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from bes.client import BesClient
 from bes.settings import EndpointSettings
-from scoring import jobs
-from scoring.plan import Job
+from scoring.giving_up import give_up
+from scoring.open_run import OpenRun
 
 
 # Not cached: cancelling twice is harmless.
 @task(task_run_name="cancel jobs", cache_policy=NO_CACHE)
-def cancel_jobs(submitted: list[Job]) -> None:
-    """Cancel whatever of these jobs still lives."""
+def cancel_jobs(run: OpenRun, error: BaseException) -> None:
+    """Cancel whatever of the run's jobs still lives, if it is over; close the run."""
     with BesClient(EndpointSettings()) as client:
-        jobs.cancel_jobs(client, submitted)
+        give_up(run, client, error)

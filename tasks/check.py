@@ -1,22 +1,16 @@
-"""Check that every row that was sent came back."""
+"""Check that every row is accounted for, once."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from scoring import jobs
 from scoring.books import Books
-from scoring.plan import RunPlan, ScoredShard
+from scoring.open_run import OpenRun
+from scoring.plan import ScoredShard
+from scoring.publishing import merge_and_balance
 
 
 # Not cached: it reads files.
 @task(task_run_name="check row count", cache_policy=NO_CACHE)
-def check_row_count(scored: list[ScoredShard], plan: RunPlan) -> Books:
-    """The books of the run, which balance."""
-    books = Books(
-        n_input=plan.n_input,
-        n_scored=sum(jobs.check_row_count(shard) for shard in scored),
-        n_quarantined=plan.n_quarantined,
-        n_failed=0,
-    )
-    books.require_balance()
-    return books
+def check_row_count(scored: list[ScoredShard], run: OpenRun) -> Books:
+    """The books of the run, which balance by number and by key; the predictions are written aside."""
+    return merge_and_balance(run.plan, scored)

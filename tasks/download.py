@@ -1,13 +1,12 @@
-"""Download a finished job's output."""
+"""Download a finished job's output, and check that it is whole."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from bes.blobs import BlobStore
 from bes.protocol import JobState
-from bes.settings import StorageSettings
-from scoring import jobs
-from scoring.plan import Job, RunPlan, ScoredShard
+from scoring.open_run import OpenRun
+from scoring.outputs import take_output
+from scoring.plan import Job, ScoredShard
 from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
 
 
@@ -19,7 +18,6 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
     retry_condition_fn=may_pass,
     cache_policy=NO_CACHE,
 )
-def download_output(job: Job, states: dict[str, JobState], plan: RunPlan) -> ScoredShard:
-    """Bring the output home into the run's working folder."""
-    with BlobStore(StorageSettings()) as store:
-        return jobs.download_output(store, plan, job, states[job.job_id])
+def download_output(job: Job, states: dict[str, JobState], run: OpenRun) -> ScoredShard | None:
+    """Bring the output home into the run's working folder; None when it is not whole and the shard is tried again."""
+    return take_output(run, job, states[job.job_id])

@@ -6,6 +6,7 @@ from prefect.cache_policies import NO_CACHE
 from bes.client import BesClient
 from bes.settings import EndpointSettings
 from scoring import jobs
+from scoring.open_run import OpenRun
 from scoring.plan import Job
 from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
 
@@ -18,7 +19,7 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
     retry_condition_fn=may_pass,
     cache_policy=NO_CACHE,
 )
-def start_job(job: Job) -> Job:
+def start_job(job: Job, run: OpenRun) -> Job:
     """Start the job; returns it for the next step."""
-    with BesClient(EndpointSettings()) as client:
-        return jobs.start_job(client, job)
+    with BesClient(EndpointSettings(), sleep=run.sleep) as client:
+        return jobs.start_shard(run, client, job)

@@ -1,18 +1,18 @@
-"""Register a shard's BES job through the gateway, without starting it."""
+"""Register a shard's BES job through the gateway, without starting it; or find the one that the journal knows."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from bes.blobs import BlobStore
 from bes.client import BesClient
-from bes.settings import EndpointSettings, StorageSettings
+from bes.settings import EndpointSettings
 from scoring import jobs
-from scoring.plan import Job, RunPlan
+from scoring.open_run import OpenRun
+from scoring.plan import Job
 from scoring.shards import Shard
 from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, was_not_sent
 
 
-# Not cached: a job belongs to the attempt that registered it.
+# Not cached: which jobs there are is asked of the journal, not of Prefect.
 @task(
     task_run_name="submit shard {shard.index}",
     retries=RETRIES,
@@ -20,7 +20,7 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, was_not_sent
     retry_condition_fn=was_not_sent,
     cache_policy=NO_CACHE,
 )
-def submit_job(shard: Shard, input_blob: str, plan: RunPlan, timeout_seconds: float) -> Job:
+def submit_job(shard: Shard, run: OpenRun) -> Job:
     """Register the job; nothing is scored until it is started."""
-    with BlobStore(StorageSettings()) as store, BesClient(EndpointSettings()) as client:
-        return jobs.submit_job(client, store, plan, shard, input_blob, timeout_seconds=timeout_seconds)
+    with BesClient(EndpointSettings(), sleep=run.sleep) as client:
+        return jobs.submit_shard(run, client, shard)

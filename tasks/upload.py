@@ -3,10 +3,8 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from bes.blobs import BlobStore
-from bes.settings import StorageSettings
 from scoring import jobs
-from scoring.plan import RunPlan
+from scoring.open_run import OpenRun
 from scoring.shards import Shard
 from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
 
@@ -19,7 +17,6 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
     retry_condition_fn=may_pass,
     cache_policy=NO_CACHE,
 )
-def upload_shard(shard: Shard, plan: RunPlan) -> str:
+def upload_shard(shard: Shard, run: OpenRun) -> str:
     """Upload what the web service is given; returns the blob's name."""
-    with BlobStore(StorageSettings()) as store:
-        return jobs.upload_shard(store, plan, shard)
+    return jobs.upload_shard(run, shard)

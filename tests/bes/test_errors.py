@@ -10,6 +10,7 @@ from bes import errors
 from bes.errors import (
     AccessDenied,
     ConfigurationError,
+    Conflict,
     InputError,
     IntegrityError,
     JobFailed,
@@ -18,6 +19,7 @@ from bes.errors import (
     ProtocolError,
     Rejected,
     RemoteError,
+    RunHeld,
     ScoringError,
     Throttled,
     Unavailable,
@@ -33,7 +35,9 @@ SAMPLES = {
     Unavailable(WHAT, NEXT, True): {"was_sent": True},
     Throttled(WHAT, NEXT, 57.0): {"was_sent": False, "retry_after_seconds": 57.0},
     AccessDenied(WHAT, NEXT): {},
-    NotFound(WHAT, NEXT): {},
+    NotFound(WHAT, NEXT, ["NotFound", "JobNotFound"]): {"codes": ("NotFound", "JobNotFound")},
+    Conflict(WHAT, NEXT): {},
+    RunHeld(WHAT, NEXT): {},
     Rejected(WHAT, NEXT, 400, ["BadArgument", "BadVersionCall"]): {
         "status": 400,
         "codes": ("BadArgument", "BadVersionCall"),

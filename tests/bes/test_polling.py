@@ -114,7 +114,7 @@ def test_the_deadline_is_an_error_that_carries_the_jobs_still_alive(fake_time):
     with pytest.raises(JobTimedOut, match=r"2 job\(s\) had not ended after 25 s: a, c\.") as caught:
         poll(service, ["a", "b", "c"], fake_time, first_seconds=10, growth=1, deadline_seconds=25)
     assert caught.value.job_ids == ("a", "c")
-    assert "BATCH_SCORING_RUN_JOB_TIMEOUT_SECONDS" in caught.value.next_step
+    assert "BATCH_SCORING_RUN_TIMEOUT_SECONDS" in caught.value.next_step
 
 
 def test_the_last_pause_ends_at_the_deadline_and_the_jobs_are_asked_once_more(fake_time):

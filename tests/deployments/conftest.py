@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,11 +16,14 @@ RunCli = Callable[..., subprocess.CompletedProcess[str]]
 def cli(repository: Path, tmp_path: Path) -> RunCli:
     """`cli("run", ..., environment={...})` from the repository's root, with results below `tmp_path / "runs"`."""
 
+    own = {"BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}"}
+
     def run(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "deployments.cli", *arguments],
             cwd=repository,
-            env={**os.environ, **environment, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")},
+            # A container of its own, since the same work is not done twice.
+            env={**os.environ, **environment, **own, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")},
             capture_output=True,
             text=True,
             timeout=240,

@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -178,11 +179,45 @@ def test_a_job_that_fails_ends_the_run_with_the_services_words(
     assert left_over(tmp_path) == []
 
 
+def test_the_same_work_is_scored_once_and_again_on_request_and_its_latest_version_can_be_rolled_back(
+    cli: RunCli, stack_environment: dict[str, str], tmp_path: Path
+):
+    def run(*more: str) -> dict[str, Any]:
+        done = cli("run", extract, "--contract", "book_reviews", "--json", *more, environment=stack_environment)
+        assert done.returncode == 0, done.stderr
+        summary: dict[str, Any] = json.loads(done.stdout)
+        manifest: dict[str, Any] = json.loads(Path(summary["manifest"]).read_text())
+        return {**manifest, "log": done.stderr, "content": Path(summary["predictions"]).read_bytes()}
+
+    extract = write(tmp_path, GOOD)
+    first = run("--run-date", "2024-05-01")
+    again = run("--run-date", "2024-05-02")
+    assert "this work was published before" in again["log"]
+    assert again["jobs"] == first["jobs"]
+    assert first["published"] == f"published/book_reviews/2024-05-01/{first['run_key']}-g1"
+    second = run("--rescore", "--run-date", "2024-05-02")
+    assert second["published"] == f"published/book_reviews/2024-05-02/{first['run_key']}-g2"
+    assert second["jobs"][0]["job_id"] != first["jobs"][0]["job_id"]
+    assert first["content"] == again["content"] == second["content"]
+
+    done = cli("rollback", "book_reviews", "--json", environment=stack_environment)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["folder"] == first["published"]
+    last = cli("rollback", "book_reviews", environment=stack_environment)
+    assert last.returncode == 2
+    assert "is the only version of 'book_reviews'" in last.stderr
+
+
 def start_run(extract: str, environment: dict[str, str], repository: Path, tmp_path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "deployments.cli", "run", extract, "--contract", "book_reviews"],
         cwd=repository,
-        env={**os.environ, **environment, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")},
+        env={
+            **os.environ,
+            **environment,
+            "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs"),
+            "BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

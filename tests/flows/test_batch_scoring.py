@@ -1,10 +1,12 @@
 """The flow on a real Prefect server: which tasks it chains, what it leaves there, and what a failure leaves."""
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,7 +56,9 @@ def eventually(probe: Callable[[], bool], seconds: float = 30) -> None:
 
 @pytest.fixture
 def run_environment(stack_environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    return {**stack_environment, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")}
+    # A container of its own: the tests score the same rows, and the same work is not done twice.
+    own = {"BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}"}
+    return {**stack_environment, **own, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")}
 
 
 def newest_run(api: str) -> dict[str, Any]:
@@ -73,8 +77,9 @@ def test_a_run_chains_its_tasks_and_leaves_artifacts_and_log_lines(
     run = newest_run(prefect_api)
     assert (run["state_type"], run["name"]) == ("COMPLETED", "book_reviews")
     mine = {"flow_runs": {"id": {"any_": [run["id"]]}}}
+    (folder,) = (tmp_path / "runs").iterdir()
     expected = sorted(
-        ["validate book_reviews", "poll all jobs", "check row count", "write artifacts"]
+        ["validate book_reviews", f"open run {folder.name}", "poll all jobs", "check row count", "write artifacts"]
         + [f"{step} shard {index}" for step in ("upload", "submit", "start", "download") for index in range(3)]
     )
     eventually(lambda: sorted(task["name"] for task in read(prefect_api, "task_runs", mine)) == expected)
@@ -156,9 +161,12 @@ def test_each_shard_is_one_blob_in_and_one_blob_out_below_the_run_key(
     ) as storage:
         container = storage.get_container_client(run_environment["BATCH_SCORING_STORAGE_CONTAINER"])
         names = [blob.name for blob in container.list_blobs(name_starts_with=f"runs/{folder.name}/")]
-    assert sorted(name.split("/")[2] + name.split("/")[-1] for name in names) == [
-        f"{kind}{index:05d}.csv" for kind in ("input", "output") for index in range(4)
-    ]
+    assert sorted(name.partition(f"{folder.name}/")[2] for name in names) == sorted(
+        ["run.json"]
+        + [f"input/{index:05d}.csv" for index in range(4)]
+        + [f"output/{index:05d}-a1.csv" for index in range(4)]
+        + [f"shards/{index:05d}.json" for index in range(4)]
+    )
 
 
 @pytest.mark.parametrize("fault", ["truncate_output", "duplicate_row", "lose_output"])
@@ -167,12 +175,12 @@ def test_an_output_that_is_not_whole_is_never_published(
 ):
     extract = tmp_path / "extract.csv"
     extract.write_text(EXTRACT)
-    faults.arm(kind=fault)
+    faults.arm(kind=fault, times=3)
 
     done = run_flow(f"[{str(extract)!r}]", run_environment, repository)
 
     assert done.returncode != 0
-    assert [entry["fault"]["kind"] for entry in faults.served()] == [fault]
+    assert [entry["fault"]["kind"] for entry in faults.served()] == [fault] * 3
     assert ("NotFound" if fault == "lose_output" else "IntegrityError") in done.stderr
     assert list(tmp_path.glob("runs/*/predictions.csv")) == []
     assert list(tmp_path.glob("runs/*/manifest.json")) == []
@@ -211,15 +219,37 @@ def test_an_outage_shorter_than_the_retries_does_not_end_a_run(
     assert [entry["hit"] for entry in faults.served()] == [fault["operation"] for fault in outage]
 
 
-def test_a_submit_that_may_have_been_received_is_not_repeated(
+def test_a_submit_that_may_have_been_received_is_followed_by_another_and_the_orphan_is_written_down(
     repository: Path, run_environment: dict[str, str], faults: Any, tmp_path: Path
 ):
     extract = tmp_path / "extract.csv"
     extract.write_text(EXTRACT)
-    faults.arm(kind="drop", operation="submit", when="after", times=2)
+    faults.arm(kind="drop", operation="submit", when="after")
+
+    done = run_flow(f"[{str(extract)!r}]", run_environment, repository)
+
+    assert done.returncode == 0, done.stderr
+    assert [entry["hit"] for entry in faults.served()] == ["submit"]
+    (folder,) = (tmp_path / "runs").iterdir()
+    with BlobServiceClient.from_connection_string(
+        run_environment["BATCH_SCORING_STORAGE_CONNECTION_STRING"]
+    ) as storage:
+        container = storage.get_container_client(run_environment["BATCH_SCORING_STORAGE_CONTAINER"])
+        record = json.loads(container.download_blob(f"runs/{folder.name}/shards/00000.json").readall())
+    lost, counted = record["attempts"]
+    assert (lost["state"], lost["orphan_possible"], lost["job_id"]) == ("failed", True, None)
+    assert (counted["state"], counted["orphan_possible"]) == ("verified", False)
+
+
+def test_a_submit_whose_answers_are_lost_again_and_again_ends_the_run(
+    repository: Path, run_environment: dict[str, str], faults: Any, tmp_path: Path
+):
+    extract = tmp_path / "extract.csv"
+    extract.write_text(EXTRACT)
+    faults.arm(kind="drop", operation="submit", when="after", times=9)
 
     done = run_flow(f"[{str(extract)!r}]", run_environment, repository)
 
     assert done.returncode != 0
     assert "Unavailable" in done.stderr
-    assert [entry["hit"] for entry in faults.served()] == ["submit"]
+    assert [entry["hit"] for entry in faults.served()] == ["submit"] * 3

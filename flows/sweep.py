@@ -1,0 +1,35 @@
+"""Clean up after runs whose process died and was never replaced, and after runs that have served their time.
+
+Hooks of a cancelled or crashed flow run may never be called, so this flow is scheduled on its own.
+"""
+
+from datetime import timedelta
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+
+from bes.settings import EndpointSettings
+from scoring.sweeping import LiveJobs, SweepRules, Swept
+from tasks.sweep import sweep_runs
+
+
+@flow(name="sweep", validate_parameters=True)
+def sweep(
+    live_jobs: Annotated[
+        LiveJobs, Field(description="Cancel the live jobs of abandoned runs, or leave them to be taken up.")
+    ] = "delete",
+    idle_minutes: Annotated[int, Field(ge=0, description="So long must nobody have written about a run.")] = 15,
+    keep_days: Annotated[
+        int | None, Field(ge=0, description="Days for which inputs and outputs are kept; none for ever.")
+    ] = 30,
+) -> list[Swept]:
+    """Find runs whose lease has ended, cancel their live jobs, and remove blobs that are old enough."""
+    endpoint = EndpointSettings()
+    rules = SweepRules(
+        live_jobs=live_jobs,
+        idle=timedelta(minutes=idle_minutes),
+        keep=None if keep_days is None else timedelta(days=keep_days),
+        endpoint=(endpoint.workspace, endpoint.service),
+    )
+    return sweep_runs(rules)

@@ -1,0 +1,35 @@
+"""The end of a run that did not end well: what becomes of its jobs."""
+
+import logging
+
+from bes.client import BesClient
+from bes.errors import IntegrityError, JobFailed, JobTimedOut, NotFound, Rejected, ScoringError
+from scoring.jobs import cancel_jobs
+from scoring.open_run import OpenRun
+
+logger = logging.getLogger(__name__)
+
+_DECIDED = (JobFailed, JobTimedOut, IntegrityError, Rejected, NotFound)
+"""With these the run is over. Anything else is an outage, another process or a mistake here: the jobs are healthy."""
+
+
+def give_up(run: OpenRun, client: BesClient, error: BaseException) -> None:
+    """Cancel the jobs of a run that is over or was interrupted; leave them for the next execution otherwise.
+
+    Args:
+        run: It is closed.
+        client: For the web service.
+        error: What ended it.
+    """
+    run.stop.set()
+    interrupted = not isinstance(error, Exception)
+    if interrupted or isinstance(error, _DECIDED):
+        cause = "interrupted" if interrupted else str(error)
+        cancel_jobs(run, client, cause=f"the run was given up: {cause}")
+        run.close(cause)
+        return
+    n_live = sum(journal.last is not None and journal.last.state.may_live for journal in run.journals())
+    if n_live:
+        what = error.what if isinstance(error, ScoringError) else type(error).__name__
+        logger.warning("%d job(s) are left as they are; run again, and they are taken up: %s", n_live, what)
+    run.close()

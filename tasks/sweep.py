@@ -1,0 +1,38 @@
+"""Clean up after runs that nobody is at any more, and tell what was done."""
+
+import uuid
+from dataclasses import asdict
+
+from prefect import task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+
+from bes.blobs import BlobStore
+from bes.client import BesClient
+from bes.settings import EndpointSettings, StorageSettings
+from scoring.sweeping import SweepRules, Swept, sweep
+from scoring.writer import Writer
+from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
+
+
+# Repeated after any outage: what is cancelled and removed stays so. Not cached: it asks what there is now.
+@task(
+    task_run_name="sweep runs",
+    retries=RETRIES,
+    retry_delay_seconds=RETRY_DELAY_SECONDS,
+    retry_condition_fn=may_pass,
+    cache_policy=NO_CACHE,
+)
+def sweep_runs(rules: SweepRules) -> list[Swept]:
+    """What was found and done, for every run of the container; a table of it is left in Prefect."""
+    writer = Writer.here(session=uuid.uuid4().hex[:12], flow_run=flow_run.id)
+    with BlobStore(StorageSettings()) as store, BesClient(EndpointSettings()) as client:
+        store.ensure_container()
+        swept = list(sweep(store.documents(), client, rules=rules, writer=writer))
+    create_table_artifact(
+        key="sweep",
+        table=[asdict(run) for run in swept if run.is_worth_telling],
+        description=f"{len(swept)} runs were looked at; these had something to clean up.",
+    )
+    return swept

@@ -1,0 +1,240 @@
+"""Runs runs in processes that can be killed at any step. A program of the tests; it starts no Prefect.
+
+It reads one JSON command a line and forks a child for each, which costs nothing as everything is imported by then. The
+child carries out the very steps of the flow. Each step leaves a line in the trace, so that a test knows that it was
+met, and at the step that the command names the child kills itself with signal 9.
+"""
+
+import csv
+import functools
+import json
+import logging
+import os
+import select
+import signal
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import SecretStr
+
+from bes.blobs import BlobStore
+from bes.client import BesClient
+from bes.documents import Documents
+from bes.errors import ScoringError
+from bes.files import sha256_of
+from bes.settings import EndpointSettings, StorageSettings
+from scoring.giving_up import give_up
+from scoring.jobs import start_shard, submit_shard, upload_shard, wait_for_jobs
+from scoring.journal import work_plan
+from scoring.manifest import InputFile, run_key
+from scoring.open_run import OpenRun
+from scoring.opening import open_run
+from scoring.outputs import take_output
+from scoring.plan import RunFolder, RunPlan
+from scoring.publishing import fetch_published, merge_and_balance, publish_run
+from scoring.rounds import Steps, score_shards
+from scoring.settings import RunSettings
+from scoring.shards import cut_shards
+from scoring.stopping import Stop
+from scoring.writer import Writer
+
+RUN_DATE = date(2024, 5, 1)
+
+
+class Trace:
+    """Writes each step down, and ends the process at the one that is asked for."""
+
+    def __init__(self, path: Path, kill_at: str | None, kill_after_steps: int | None) -> None:
+        self._file = path.open("a", buffering=1)
+        self._kill_at = kill_at
+        self._left = kill_after_steps
+
+    def step(self, name: str, moment: str, what: str = "") -> None:
+        point = f"{name} {moment}"
+        self._file.write(f"{point}\t{what}\n")
+        if self._left is not None:
+            self._left -= 1
+        if point == self._kill_at or self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watch(trace: Trace) -> None:
+    """Let every remote effect be traced, before and after."""
+
+    def around(owner: type, method: str, name_of: Callable[..., str]) -> None:
+        original = getattr(owner, method)
+
+        @functools.wraps(original)
+        def traced(self: Any, *given: Any, **named: Any) -> Any:
+            name = name_of(*given)
+            trace.step(name, "before")
+            result = original(self, *given, **named)
+            trace.step(name, "after", result if isinstance(result, str) else "")
+            return result
+
+        setattr(owner, method, traced)
+
+    around(BesClient, "submit", lambda _job: "submit")
+    around(BesClient, "start", lambda _job_id: "start")
+    around(BesClient, "status", lambda _job_id: "status")
+    around(BesClient, "delete", lambda _job_id: "delete")
+    around(BlobStore, "upload", lambda _path, name: f"upload {_kind(name)}")
+    around(BlobStore, "download", lambda name, _path: f"download {_kind(name)}")
+    around(Documents, "create", _document)
+    around(Documents, "replace", _document)
+
+
+def _kind(name: str) -> str:
+    return name.split("/")[2] if name.startswith("runs/") else Path(name).stem
+
+
+def _document(name: str, content: bytes, *_: object) -> str:
+    members = json.loads(content)
+    if name.endswith("/run.json"):
+        return f"run {members['state']}"
+    if "/shards/" in name:
+        return f"journal {members['attempts'][-1]['state']}"
+    return Path(name).stem
+
+
+def planned(home: Path, rows: list[list[str]], refused: int, rows_per_job: int, session: str) -> RunPlan:
+    """What validation would plan for these rows, of which the last `refused` are quarantined."""
+    home.mkdir(parents=True, exist_ok=True)
+    extract = home / "extract.csv"
+    with extract.open("w", newline="") as target:
+        csv.writer(target).writerows([["review_id", "Col1", "Col2"], *rows])
+    key = run_key(
+        input_digests=[sha256_of(extract)], contract_digest="0" * 64, service=["w", "s"], rows_per_job=rows_per_job
+    )
+    folder = RunFolder(path=home / "runs" / key, attempt=session)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    accepted = rows[: len(rows) - refused]
+    with folder.quarantine.open("w", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(["file", "record", "line", "column", "rule", "value", "message", "raw"])
+        for number, row in enumerate(rows[len(accepted) :], start=len(accepted) + 1):
+            for rule in ("one", "other"):
+                writer.writerow(["extract.csv", number, number + 1, "Col1", rule, row[1], "wrong", ",".join(row)])
+    frame = pd.DataFrame(accepted, columns=["review_id", "Col1", "Col2"], dtype="str")
+    shards = cut_shards(
+        frame,
+        pd.Series(["extract.csv"] * len(accepted), dtype="str"),
+        sent=["Col2"],
+        kept=["review_id", "Col1"],
+        rows_per_job=rows_per_job,
+        folder=folder.work,
+    )
+    return RunPlan(
+        run_key=key,
+        contract="reviews",
+        contract_digest="0" * 64,
+        input_port="input1",
+        output_port="output1",
+        folder=folder,
+        inputs=[InputFile(path=str(extract), size_bytes=extract.stat().st_size, sha256=sha256_of(extract))],
+        n_input=len(rows),
+        n_quarantined=refused,
+        shards=shards,
+        data_docs_index=folder.data_docs / "index.html",
+        findings_by_rule=pd.DataFrame(),
+        started_at=datetime.now(UTC),
+    )
+
+
+def plain_steps(run: OpenRun, client: BesClient, pool: ThreadPoolExecutor) -> Steps:
+    """The steps without Prefect, several shards at a time."""
+    return Steps(
+        upload=lambda shards: list(pool.map(lambda shard: upload_shard(run, shard), shards)),
+        submit=lambda shards: list(pool.map(lambda shard: submit_shard(run, client, shard), shards)),
+        start=lambda jobs: list(pool.map(lambda job: start_shard(run, client, job), jobs)),
+        poll=lambda jobs: wait_for_jobs(run, client, jobs),
+        download=lambda jobs, states: list(pool.map(lambda job: take_output(run, job, states[job.job_id]), jobs)),
+    )
+
+
+def score(command: dict[str, Any]) -> dict[str, Any]:
+    """One run from its plan to its manifest, as the flow does it."""
+    endpoint = EndpointSettings(**command["endpoint"])
+    settings = RunSettings(**command.get("settings", {}))
+    storage = StorageSettings(connection_string=SecretStr(command["connection_string"]), container=command["container"])
+    session = f"{os.getpid()}-{datetime.now(UTC):%H%M%S%f}"
+    plan = planned(Path(command["home"]), command["rows"], command["refused"], command["rows_per_job"], session)
+    work = work_plan(plan, workspace="w", service="s", rows_per_job=command["rows_per_job"])
+    stop = Stop()
+    with BesClient(endpoint, sleep=stop.sleep) as client, ThreadPoolExecutor(command.get("threads", 1)) as pool:
+        run = open_run(
+            plan,
+            work,
+            BlobStore(storage),
+            settings=settings,
+            writer=Writer.here(session=session),
+            run_date=RUN_DATE,
+            rescore=command.get("rescore", False),
+            stop=stop,
+        )
+        try:
+            if run.is_published:
+                manifest = fetch_published(run)
+            else:
+                scored = score_shards(run, plain_steps(run, client, pool))
+                manifest = publish_run(run, scored, merge_and_balance(plan, scored), endpoint=endpoint)
+            return {"manifest": manifest.model_dump(mode="json")}
+        except BaseException as error:
+            stop.set()
+            with BesClient(endpoint) as again:
+                give_up(run, again, error)
+            raise
+        finally:
+            run.close()
+
+
+def child(command: dict[str, Any]) -> int:
+    """Carry out one command; returns the exit code, 0 for a run that is published."""
+    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+    home = Path(command["home"])
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "log"
+    logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(process)d %(message)s", force=True)
+    watch(Trace(home / "trace", command.get("kill_at"), command.get("kill_after_steps")))
+    result: dict[str, Any] = {}
+    try:
+        result = score(command)
+    except ScoringError as error:
+        result = {"error": type(error).__name__, "text": str(error)}
+    except BaseException as error:  # noqa: BLE001 - the test reads it
+        result = {"error": type(error).__name__, "text": traceback.format_exc()}
+    (home / f"result-{os.getpid()}.json").write_text(json.dumps(result))
+    return 1 if "error" in result else 0
+
+
+def main() -> None:
+    """Fork a child for each line, and print its process id; later print how it ended."""
+    running: Counter[int] = Counter()
+    open_input = True
+    while open_input or running:
+        readable, _, _ = select.select([sys.stdin] if open_input else [], [], [], 0.02)
+        if readable:
+            line = sys.stdin.readline()
+            open_input = bool(line)
+            if line:
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(child(json.loads(line)))
+                running[pid] += 1
+                print(json.dumps({"started": pid}), flush=True)
+        for pid in list(running):
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                del running[pid]
+                print(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
