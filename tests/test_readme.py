@@ -48,7 +48,7 @@ def run(command: str, repository: Path, environment: dict[str, str]) -> str:
 
 
 def test_the_two_commands_are_targets_of_the_makefile(readme: str, repository: Path):
-    (start,) = blocks(readme, "sh")
+    start = blocks(readme, "sh")[0]
     makefile = (repository / "Makefile").read_text()
     commands = start.split("\n")[:-1]
     assert commands == ["make demo", "make test"]
