@@ -1,18 +1,22 @@
 """The main job: score CSV files through the web service, prove that every row is accounted for, leave evidence."""
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from prefect import flow, unmapped
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
+from bes.errors import ScoringError
 from scoring.open_run import OpenRun
+from scoring.plan import RunPlan
 from scoring.rounds import Steps, score_shards
 from scoring.settings import RunSettings
 from scoring.stopping import Stop
@@ -36,7 +40,13 @@ for _package in ("bes", "scoring", "tasks", "flows"):
     logging.getLogger(_package).setLevel(logging.INFO)
 
 
-@flow(name="batch-scoring", flow_run_name="{contract}", validate_parameters=True)
+@flow(
+    name="batch-scoring",
+    flow_run_name="{contract}",
+    validate_parameters=True,
+    # By default there is a thread for each shard, and each holds its own connections and blocks of 8 MiB.
+    task_runner=cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=8)),
+)
 async def batch_scoring(
     inputs: Annotated[list[str], Field(min_length=1, description="CSV files, folders of them, or glob patterns.")],
     contract: Annotated[str, Field(description="Name of a contract, or path of its YAML file.")] = "book_reviews",
@@ -60,7 +70,7 @@ async def batch_scoring(
     writer = Writer.here(session=session, flow_run=flow_run.id)
     stop = Stop()
 
-    plan = await asyncio.to_thread(validate_input, inputs, contract, settings, session)
+    plan = await _validated(inputs, contract, settings, session)
     run: OpenRun | None = None
     try:
         run = await asyncio.to_thread(open_journal, plan, settings, stop, writer, run_date or _scheduled(), rescore)
@@ -78,6 +88,17 @@ async def batch_scoring(
         if run is not None:
             run.close()
         plan.folder.discard_work()
+
+
+async def _validated(inputs: list[str], contract: str, settings: RunSettings, session: str) -> RunPlan:
+    validating = asyncio.ensure_future(asyncio.to_thread(validate_input, inputs, contract, settings, session))
+    try:
+        return await asyncio.shield(validating)
+    except asyncio.CancelledError:
+        # A thread cannot be stopped: it is waited for, or its working files would stay behind.
+        with contextlib.suppress(ScoringError):
+            (await validating).folder.discard_work()
+        raise
 
 
 def _scheduled() -> date | None:

@@ -116,7 +116,8 @@ def wait_for_jobs(run: OpenRun, client: BesClient, jobs: Iterable[Job]) -> dict[
         is_enough=lambda state: state.status is not JobStatus.FINISHED,
         sleep=run.sleep,
     )
-    return {**known, **polled}
+    # Links to results are of no use here, and a signature in them would be handed on.
+    return {**known, **{job_id: state.model_copy(update={"results": None}) for job_id, state in polled.items()}}
 
 
 class _Wait:

@@ -7,15 +7,12 @@ from bes.protocol import JobState
 from scoring.open_run import OpenRun
 from scoring.outputs import take_output
 from scoring.plan import Job, ScoredShard
-from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
 
 
+# No retries: the storage SDK repeats what can pass by itself, and one layer is enough.
 # Not cached: the file is needed here, not the knowledge that it once was.
 @task(
     task_run_name="download shard {job.shard.index}",
-    retries=RETRIES,
-    retry_delay_seconds=RETRY_DELAY_SECONDS,
-    retry_condition_fn=may_pass,
     cache_policy=NO_CACHE,
 )
 def download_output(job: Job, states: dict[str, JobState], run: OpenRun) -> ScoredShard | None:

@@ -407,3 +407,16 @@ def test_serving_a_declaration_of_ones_own_does_not_print_ids_or_a_key_that_it_d
     assert "BATCH_SCORING_ENDPOINT_URL" in names
     assert "BATCH_SCORING_ENDPOINT_SUBSCRIPTION_KEY" in names
     assert not {f"BATCH_SCORING_ENDPOINT_{part}" for part in ("WORKSPACE", "SERVICE", "API_KEY")} & set(names)
+
+
+def test_a_run_that_is_interrupted_while_it_validates_leaves_no_copy_of_the_rows(
+    stack_environment: dict[str, str], repository: Path, tmp_path: Path
+):
+    rows = "".join(f"R{number:06d},4,A review of some length number {number}\n" for number in range(1, 60_000))
+    with start_run(write(tmp_path, HEADER + rows), stack_environment, repository, tmp_path) as run:
+        assert run.stderr is not None
+        next(line for line in run.stderr if "validating" in line)
+        run.send_signal(signal.SIGINT)
+        _, rest = run.communicate(timeout=90)
+    assert run.returncode == 130, rest
+    assert left_over(tmp_path) == []
