@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from bes.settings import EndpointSettings
-from deployments.stack import SUFFIX, LocalStack
+from deployments.stack import LocalStack
 from service.declaration import key_hash
 from tests.service.console import odd_service
 from tests.service.console.running import Console
@@ -54,15 +54,11 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def stack(azurite: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    port = free_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("BATCH_SCORING_SERVICE_GATEWAY_URL", f"http://127.0.0.1:{port}/{SUFFIX}")
-        environment.setenv("BATCH_SCORING_GATEWAY_PORT", str(port))
-        with LocalStack(tmp_path_factory.mktemp("console")) as local:
-            endpoint = local.start_web_service(azurite.settings)
-            log = local.home / "logs" / "web-service.log"
-            console = Console(url=local.web_service_url, log=log)
-            yield Stack(console=console, endpoint=endpoint, connection_string=azurite.connection_string)
+    with LocalStack(tmp_path_factory.mktemp("console")) as local:
+        endpoint = local.start_web_service(azurite.settings)
+        log = local.home / "logs" / "web-service.log"
+        console = Console(url=local.web_service_url, log=log)
+        yield Stack(console=console, endpoint=endpoint, connection_string=azurite.connection_string)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The code samples are programs: with the keys put in they run, and print what they should."""
 
+import contextlib
 import html
 import re
 import shutil
@@ -8,6 +9,7 @@ import sys
 from typing import Any
 
 import pytest
+from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobServiceClient
 
 from service.console.samples import as_python
@@ -45,10 +47,11 @@ def run(command: list[str]) -> str:
 @pytest.fixture(scope="module")
 def stored_input(stack: Stack) -> Any:
     with BlobServiceClient.from_connection_string(stack.connection_string) as blobs:
-        blobs.create_container(CONTAINER)
-        blobs.get_blob_client(CONTAINER, "input1.csv").upload_blob("Col2\nThis is a good day\n")
+        # The samples name it, and others use it on the same storage.
+        with contextlib.suppress(ResourceExistsError):
+            blobs.create_container(CONTAINER)
+        blobs.get_blob_client(CONTAINER, "input1.csv").upload_blob("Col2\nThis is a good day\n", overwrite=True)
         yield blobs
-        blobs.delete_container(CONTAINER)
 
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
