@@ -15,6 +15,7 @@ from typing import Annotated, Self
 import requests
 from pydantic import JsonValue, StringConstraints, TypeAdapter, ValidationError
 
+from bes.description import ServiceDescription, read_description
 from bes.errors import NotFound, ProtocolError, Rejected, Throttled
 from bes.protocol import (
     API_VERSION,
@@ -23,10 +24,10 @@ from bes.protocol import (
     ExecuteResponse,
     JobRequest,
     JobState,
-    JobStatus,
     bearer,
     execute_path,
     jobs_path,
+    service_path,
 )
 from bes.refusals import no_answer, refusal
 from bes.settings import EndpointSettings
@@ -109,12 +110,14 @@ class BesClient:
             raise self._unreadable("submit", response) from error
 
     def start(self, job_id: str) -> None:
-        """Start a submitted job. Harmless for a job that is already running or has ended."""
+        """Start a submitted job. Harmless for a job that was started before, also when it waits for its turn."""
         try:
             self._call("POST", self._jobs(job_id, "start"))
         except Rejected as error:
-            if "CannotStartJob" not in error.codes or self.status(job_id).status is JobStatus.NOT_STARTED:
+            # A started job may be `NotStarted` still: so its status would not tell more than this code does.
+            if "CannotStartJob" not in error.codes:
                 raise
+            logger.info("job %s was started before", job_id)
 
     def status(self, job_id: str) -> JobState:
         """Status of a job, and when it is finished where its outputs are."""
@@ -142,6 +145,21 @@ class BesClient:
             return ExecuteResponse.model_validate_json(response.content)
         except ValidationError as error:
             raise self._unreadable("execute", response) from error
+
+    def describe(self) -> ServiceDescription:
+        """Ports of the web service with their columns, as its `swagger.json` has them."""
+        path = service_path(self._endpoint.workspace, self._endpoint.service) + "/swagger.json"
+        try:
+            response = self._call("GET", path)
+        except NotFound as error:
+            if error.codes:  # by the web service itself
+                raise
+            step = "Add the operation Service Description of deployments/apim/openapi.json to the API."
+            raise NotFound(f"{error.what} (GET {path})", step) from error
+        try:
+            return read_description(response.json())
+        except ValueError as error:
+            raise self._unreadable("describe", response) from error
 
     def _is_alive(self, job_id: str) -> bool:
         try:

@@ -83,7 +83,8 @@ resource apiKey 'Microsoft.ApiManagement/service/namedValues@2024-05-01' = if (b
   ]
 }
 
-// The import makes the operations: rrs-execute, bes-submit, bes-start, bes-status, bes-delete.
+// The import makes the operations: rrs-execute, bes-submit, bes-start, bes-status, bes-delete,
+// service-description.
 resource api 'Microsoft.ApiManagement/service/apis@2024-05-01' = {
   parent: service
   name: 'azureml-demo'

@@ -32,7 +32,7 @@ def test_each_published_call_is_its_operation(name: str, method: str, path: str,
     assert name_of(method, path, query) == name
 
 
-def test_the_five_operations_have_the_published_names_and_templates():
+def test_the_operations_have_the_published_names_and_templates():
     assert sorted((each.name, each.method, each.url_template) for each in OPERATIONS) == [
         ("BES Delete", "DELETE", "/workspaces/{workspace}/services/{service}/jobs/{jobid}?api-version={apiversion}"),
         ("BES Start", "POST", "/workspaces/{workspace}/services/{service}/jobs/{jobid}/start?api-version={apiversion}"),
@@ -43,7 +43,14 @@ def test_the_five_operations_have_the_published_names_and_templates():
             "POST",
             "/workspaces/{workspace}/services/{service}/execute?api-version={apiversion}&details={details}",
         ),
+        ("Service Description", "GET", "/workspaces/{workspace}/services/{service}/swagger.json"),
     ]
+
+
+def test_the_description_of_a_service_is_read_with_or_without_a_version():
+    assert name_of("GET", f"{SERVICE}/swagger.json", VERSION) == "Service Description"
+    assert name_of("GET", f"{SERVICE}/swagger.json", "") == "Service Description"
+    assert name_of("POST", f"{SERVICE}/swagger.json", VERSION) is None
 
 
 @pytest.mark.parametrize(("name", "method", "path", "query"), CALLS)
@@ -67,7 +74,8 @@ def test_another_verb_is_no_operation(name: str, method: str, path: str, query: 
         f"{SERVICE}/jobs/",
         f"{SERVICE}/jobs/j1/",
         f"{SERVICE}/jobs/j1/stop",
-        f"{SERVICE}/swagger.json",
+        f"{SERVICE}/swagger.json/",
+        f"{SERVICE}/swagger",
         f"/x{SERVICE}/jobs",
         "/workspaces//services/s1/jobs",
         "/workspaces/../services/s1/jobs",

@@ -28,7 +28,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
     found = [
         (path, method, item[method]) for path, item in document["paths"].items() for method in METHODS if method in item
     ]
-    assert len(found) == 5
+    assert len(found) == 6
     yield from found
 
 
@@ -51,13 +51,14 @@ def test_the_validator_sees_what_is_wrong(document: dict[str, Any]):
     assert not OpenAPIV30SpecValidator(wrong).is_valid()
 
 
-def test_the_operations_are_those_of_the_guide(document: dict[str, Any]):
+def test_the_operations_are_those_of_the_guide_and_the_description(document: dict[str, Any]):
     assert {(each["summary"], method, path) for path, method, each in operations(document)} == {
         ("RRS Execute", "post", f"{SERVICE}/execute"),
         ("BES Submit", "post", f"{SERVICE}/jobs"),
         ("BES Start", "post", f"{SERVICE}/jobs/{{jobid}}/start"),
         ("BES Status", "get", f"{SERVICE}/jobs/{{jobid}}"),
         ("BES Delete", "delete", f"{SERVICE}/jobs/{{jobid}}"),
+        ("Service Description", "get", f"{SERVICE}/swagger.json"),
     }
     assert all(set(each["responses"]) == {"200"} for _, _, each in operations(document))
     assert {each.name for each in load_operations(PATH)} == {each["summary"] for _, _, each in operations(document)}
@@ -103,7 +104,7 @@ def test_bodies_refer_to_schemas_of_the_document_and_get_has_none(document: dict
         for part in (operation.get("requestBody", {}), *operation["responses"].values())
         for media in part.get("content", {}).values()
     ]
-    assert len(bodies) == 5
+    assert len(bodies) == 6
     assert all(set(schema) == {"$ref"} for schema in bodies)
     references = [each["$ref"] for each in everything(document) if "$ref" in each]
     names = {reference.removeprefix("#/components/schemas/") for reference in references}
