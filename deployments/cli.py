@@ -1,4 +1,4 @@
-"""The command line: `batch-scoring demo | run | rollback | serve | rrs`."""
+"""The command line: `batch-scoring demo | run | contract | rollback | serve | rrs`."""
 
 import argparse
 import contextlib
@@ -20,6 +20,7 @@ from bes.client import BesClient
 from bes.errors import ConfigurationError, ScoringError
 from bes.protocol import ExecuteRequest, Table
 from deployments.console import progress_on, say, show, summary_text
+from deployments.contract_cli import add_contract_commands
 from deployments.embedded import environment_of, surroundings
 from deployments.flow_process import FlowParameters, run_flow, settings_problem
 from scoring.contract.loading import load_contract
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="batch-scoring", description="Score CSV files through an Azure ML web service."
     )
     parser.add_argument("--verbose", action="store_true", help="log more")
+    parser.set_defaults(json_keys=_JSON_KEYS)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="score the sample on the embedded default")
@@ -87,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--rescore", action="store_true", help="score again, although the result is published")
     run.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     run.set_defaults(command=_run)
+
+    add_contract_commands(commands)
 
     rollback = commands.add_parser("rollback", help="point back to the version of a dataset before the latest one")
     rollback.add_argument("dataset", metavar="DATASET", help="name of the contract")
@@ -186,7 +190,7 @@ def _rrs(options: argparse.Namespace) -> int:
 def _fail(options: argparse.Namespace, exit_code: int, message: str) -> int:
     say(f"error: {message}")
     if options.json:
-        show(json.dumps({**dict.fromkeys(_JSON_KEYS), "status": "failed", "error": message}))
+        show(json.dumps({**dict.fromkeys(options.json_keys), "status": "failed", "error": message}))
     return exit_code
 
 

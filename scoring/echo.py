@@ -6,43 +6,70 @@ such change explains is an error: the values that were sent in another order, an
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from bes.errors import IntegrityError
-from scoring.csv_records import column_of, csv_records
+from scoring.csv_records import CsvFile
 from scoring.shards import Shard
+from scoring.side_by_side import side_by_side
 
 _NAMED = 5
-"""Keys that an error names; the rest is counted."""
+"""Records that an error names; the rest is counted."""
 
 
-def check_echo(shard: Shard, output: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class _Differing:
+    """A row of which a cell came back as another one."""
+
+    row: int
+    sent: str
+    came: str
+
+
+def check_echo(shard: Shard, output: CsvFile) -> None:
     """Compare each column that was sent and came back.
 
+    Args:
+        shard: What was sent.
+        output: What came back, as many rows.
+
     Raises:
-        IntegrityError: Rows came back in another order, or twice; names their keys.
+        IntegrityError: Rows came back in another order, or twice; names their records.
     """
-    for column in _passed_through(shard.sent_path, output):
-        sent, came = _values(shard.sent_path, column), _values(output, column)
-        if sent == came:
+    for column, differing in _differing(shard, output).items():
+        if not differing:
             continue
-        moved = _moved(sent, came)
-        if moved:
-            _refuse(shard, column, "came back in another place than they were sent in", moved)
-        doubled = _doubled(sent, came)
-        if doubled:
-            _refuse(shard, column, "came back with the values of another row", doubled)
+        if _are_moved(differing):
+            _refuse(shard, column, "came back in another place than they were sent in", differing)
+        if _are_others(shard, column, differing):
+            _refuse(shard, column, "came back with the values of another row", differing)
 
 
-def _passed_through(sent: Path, output: Path) -> list[str]:
-    with csv_records(sent) as there, csv_records(output) as back:
-        names = next(there, [])
-        came = next(back, [])
-    return [name for name in names if came.count(name) == 1]
+def _differing(shard: Shard, output: CsvFile) -> dict[str, list[_Differing]]:
+    """For each column that was sent and came back the rows that differ."""
+    differing: dict[str, list[_Differing]] = {name: [] for name in shard.sent if output.header.count(name) == 1}
+    if not differing:
+        return {}
+    n_rows = 0
+    for sent, came in side_by_side(shard.sent_rows(), output.batches()):
+        for name in differing:
+            differing[name] += _compare(sent.column(name), came.column(output.header.index(name)), n_rows)
+        n_rows += sent.num_rows
+    return differing
 
 
-def _values(path: Path, column: str) -> list[str]:
-    return [_normal(cell) for cell in column_of(path, column)]
+def _compare(sent: pa.Array, came: pa.Array, n_before: int) -> Iterator[_Differing]:
+    there, back = sent.fill_null(""), came.fill_null("")
+    rows = np.flatnonzero(pc.not_equal(there, back))
+    pairs = zip(there.take(pa.array(rows)).to_pylist(), back.take(pa.array(rows)).to_pylist(), strict=True)
+    for row, (one, other) in zip(rows.tolist(), pairs, strict=True):
+        spelled, anew = _normal(one), _normal(other)
+        if spelled != anew:
+            yield _Differing(n_before + row, spelled, anew)
 
 
 def _normal(cell: str) -> str:
@@ -58,38 +85,25 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _moved(sent: list[str], came: list[str]) -> list[int]:
-    """The rows that differ, if what came is what was sent in another order."""
-    differing = _differing(sent, came)
-    is_permuted = Counter(sent[row] for row in differing) == Counter(came[row] for row in differing)
-    return differing if is_permuted else []
+def _are_moved(differing: list[_Differing]) -> bool:
+    """Whether what came is what was sent in another order."""
+    return Counter(one.sent for one in differing) == Counter(one.came for one in differing)
 
 
-def _doubled(sent: list[str], came: list[str]) -> list[int]:
-    """The rows that differ, if these are texts, no two rows were sent alike, and each of these has that of another."""
-    known = set(sent)
-    differing = _differing(sent, came)
-    is_text = all(sent[row] and not _is_number(sent[row]) for row in differing)
-    is_others = all(came[row] in known for row in differing)
+def _are_others(shard: Shard, column: str, differing: list[_Differing]) -> bool:
+    """Whether these are texts, no two rows were sent alike, and each of these came back with the text of another."""
     # Missing cells are filled in and numbers are clipped, both perhaps to what other rows hold.
-    return differing if is_text and is_others and len(known) == len(sent) else []
+    if not all(one.sent and not _is_number(one.sent) for one in differing):
+        return False
+    sent = [_normal(cell or "") for batch in shard.sent_rows() for cell in batch.column(column).to_pylist()]
+    known = set(sent)
+    return len(known) == len(sent) and all(one.came in known for one in differing)
 
 
-def _differing(sent: list[str], came: list[str]) -> list[int]:
-    return [row for row, (one, other) in enumerate(zip(sent, came, strict=True)) if one != other]
-
-
-def _refuse(shard: Shard, column: str, what: str, rows: list[int]) -> None:
-    keys = _keys(shard, rows[:_NAMED])
-    named = ", ".join(repr(key) for key in keys) + (" and others" if len(rows) > _NAMED else "")
+def _refuse(shard: Shard, column: str, what: str, differing: list[_Differing]) -> None:
+    records = [str(shard.source.record_of(shard.offset + one.row)) for one in differing[:_NAMED]]
+    named = ", ".join(records) + (" and others" if len(differing) > _NAMED else "")
     raise IntegrityError(
-        f"{len(rows)} rows of {shard.label} {what}, as column {column!r} shows: those with the keys {named}.",
+        f"{len(differing)} rows of {shard.label} {what}, as column {column!r} shows: the records {named} of its file.",
         "Nothing was published. Run again; if it happens again, ask the owner of the web service.",
     )
-
-
-def _keys(shard: Shard, rows: list[int]) -> Iterator[str]:
-    wanted = set(rows)
-    for row, key in enumerate(column_of(shard.kept_path)):
-        if row in wanted:
-            yield key

@@ -30,7 +30,15 @@ _NOT_ABOUT_JOBS = {"WebServiceNotFound", "WebServiceIdNotFoundInWorkspace", "Wor
 def upload_shard(run: OpenRun, shard: Shard) -> str:
     """Upload what the web service is given, unless it is there; returns the blob's name."""
     run.check()
-    blob = run.store.upload(shard.sent_path, run.input_name(shard))
+    work = run.plan.folder.work
+    work.mkdir(parents=True, exist_ok=True)
+    path = work / f"{shard.name}-sent.csv"
+    try:
+        shard.write_sent(path)
+        run.check()
+        blob = run.store.upload(path, run.input_name(shard))
+    finally:
+        path.unlink(missing_ok=True)
     logger.info("uploaded %s: %d bytes", shard.label, blob.size_bytes)
     return blob.name
 

@@ -13,7 +13,6 @@ from pydantic_core import from_json
 
 from bes.documents import Document, Documents
 from bes.errors import IntegrityError
-from bes.files import sha256_of
 from scoring.attempts import SCHEMA_VERSION, Record, ShardRecord
 from scoring.plan import RunPlan
 from scoring.shards import Shard
@@ -25,13 +24,20 @@ _Model = TypeVar("_Model", bound=Record)
 
 
 class PlannedShard(Record):
-    """A shard as it was cut when the work was first begun."""
+    """A shard as it was cut when the work was first begun.
+
+    Args:
+        first_row: Place of its first row among all accepted rows, from 0.
+        first_record: Number of its first record in the file, from 1.
+        last_record: Number of its last one.
+    """
 
     index: int
     file: str
     first_row: int
     n_rows: int
-    sent_sha256: str
+    first_record: int
+    last_record: int
 
 
 class WorkPlan(Record):
@@ -169,7 +175,8 @@ def work_plan(plan: RunPlan, *, workspace: str, service: str, rows_per_job: int)
                 file=shard.file,
                 first_row=shard.first_row,
                 n_rows=shard.n_rows,
-                sent_sha256=sha256_of(shard.sent_path),
+                first_record=shard.first_record,
+                last_record=shard.last_record,
             )
             for shard in plan.shards
         ),

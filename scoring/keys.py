@@ -1,86 +1,68 @@
-"""The books by key: the keys of the input are those of the scored and the quarantined rows, each as often."""
+"""The books row by row: what becomes of each record of the input, and which row each prediction belongs to.
 
-import csv
-import io
+By place, the records of the quarantine and those that are scored are all records of the input. By key, the predictions
+are those of the accepted rows, which are read again from the input. And the input has not changed since it was planned.
+"""
+
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
 
 from bes.errors import InputError, IntegrityError
 from bes.files import sha256_of
-from scoring.csv_records import column_of, csv_records
+from scoring.contract.model import known_by
+from scoring.contract.reading.accepted import AcceptedFile
+from scoring.csv_text import leading_columns
 from scoring.manifest import InputFile
+from scoring.places import Places
+from scoring.shards import Shard, place_of
+from scoring.side_by_side import side_by_side
 
-_NAMED = 5
+_NAMED: Final = 5
 """Keys that an error names; the rest is counted."""
 
+_NEXT_STEP: Final = "Nothing was published. Run again; if it happens again, ask the owner of the web service."
 
-def balance_keys(inputs: Iterable[InputFile], *, predictions: Path, quarantine: Path) -> int:
-    """Compare the keys of the input with those of the results, in both directions.
+
+def balance_keys(
+    inputs: Iterable[InputFile],
+    accepted: Sequence[AcceptedFile],
+    scored: Iterable[Shard],
+    *,
+    key: str | None,
+    shows_keys: bool,
+    predictions: Path,
+    quarantine: Path,
+) -> int:
+    """Compare the records of the input with the results, in both directions.
 
     Args:
         inputs: The files as they were planned.
-        predictions: Scored rows; the first column is the key.
-        quarantine: Rows that are not scored.
+        accepted: The same files, and which of their records are scored.
+        scored: The shards that the predictions were made of, in order.
+        key: The column that a row is known by; None where it is known by its place.
+        shows_keys: Whether an error may name keys, or has to count them.
+        predictions: Scored rows in the order of the input; first comes what a row is known by.
+        quarantine: Records that are not scored; first come file and record.
 
     Returns:
-        Number of rows in the input.
+        Number of records in the input.
 
     Raises:
         InputError: A file has changed since it was planned.
-        IntegrityError: A key is missing, or there too often; names them.
+        IntegrityError: A record or a key is missing, or there too often; names them.
     """
-    files = list(inputs)
-    for file in files:
+    for file in inputs:
         _require_unchanged(file)
-    with csv_records(predictions) as records:
-        key = next(records)[0]
-    before = _Tally(_input_keys(files, key))
-    after = _Tally(_result_keys(files, key, predictions, quarantine))
-    if before != after:
-        _name_differences(_input_keys(files, key), _result_keys(files, key, predictions, quarantine))
-    return before.n_keys
-
-
-class _Tally:
-    """A multiset of keys in the space of two numbers: how many, and the sum of their hashes."""
-
-    def __init__(self, keys: Iterable[str]) -> None:
-        self.n_keys = 0
-        self._sum = 0
-        for key in keys:
-            self.n_keys += 1
-            self._sum += hash(key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Tally) and (self.n_keys, self._sum) == (other.n_keys, other._sum)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-def _input_keys(files: Iterable[InputFile], key: str) -> Iterator[str]:
-    return chain.from_iterable(column_of(Path(file.path), key) for file in files)
-
-
-def _result_keys(files: list[InputFile], key: str, predictions: Path, quarantine: Path) -> Iterator[str]:
-    with csv_records(Path(files[0].path)) as records:
-        index = next(records).index(key)
-    return chain(column_of(predictions), _quarantined_keys(quarantine, index))
-
-
-def _quarantined_keys(quarantine: Path, index: int) -> Iterator[str]:
-    with csv_records(quarantine) as records:
-        header = next(records)
-        file, record, raw = header.index("file"), header.index("record"), header.index("raw")
-        before: tuple[str, ...] = ()
-        for line in records:
-            # One line for each rule that a row breaks, one below the other.
-            row = (line[file], line[record], line[raw])
-            if row != before:
-                cells = next(csv.reader(io.StringIO(line[raw], newline=""), strict=True), [])
-                yield cells[index] if index < len(cells) else ""
-            before = row
+    _require_all_cut(accepted, scored)
+    places = Places(accepted, quarantine)
+    if not _are_same(_identities(accepted, key, places), leading_columns(predictions, known_by(key))):
+        raise _difference(accepted, key, predictions, shows_keys=shows_keys)
+    places.require_balance()
+    return places.n_records
 
 
 def _require_unchanged(file: InputFile) -> None:
@@ -92,18 +74,61 @@ def _require_unchanged(file: InputFile) -> None:
         )
 
 
-def _name_differences(before: Iterable[str], after: Iterable[str]) -> None:
-    there, came = Counter(before), Counter(after)
-    missing, extra = there - came, came - there
-    parts = [_named("missing from the results", missing), _named("there too often", extra)]
-    raise IntegrityError(
-        f"The books do not balance by key: {'; '.join(part for part in parts if part)}.",
-        "Nothing was published. Run again; if it happens again, ask the owner of the web service.",
+def _require_all_cut(accepted: Sequence[AcceptedFile], scored: Iterable[Shard]) -> None:
+    n_cut = {file.file.name: 0 for file in accepted}
+    for shard in scored:
+        if shard.offset != n_cut[shard.file]:
+            raise IntegrityError(f"{shard.label} does not begin where the one before it ends.", _NEXT_STEP)
+        n_cut[shard.file] += shard.n_rows
+    for file in accepted:
+        if n_cut[file.file.name] != file.n_rows:
+            what = f"The shards of {file.file.name!r} hold {n_cut[file.file.name]} of its {file.n_rows} accepted rows."
+            raise IntegrityError(what, _NEXT_STEP)
+
+
+def _identities(accepted: Sequence[AcceptedFile], key: str | None, places: Places | None) -> Iterator[pa.RecordBatch]:
+    """What the accepted rows are known by, read again; `places` hears of each of them."""
+    for file in accepted:
+        if not file.n_rows:
+            continue
+        for rows in file.rows(0, file.n_rows, [] if key is None else [key]):
+            if places is not None:
+                places.add_scored(file.file.name, rows.record)
+            columns = place_of(rows, file.file.name) if key is None else rows.text.columns
+            yield pa.RecordBatch.from_arrays(columns, names=list(known_by(key)))
+
+
+def _are_same(before: Iterator[pa.RecordBatch], after: Iterator[pa.RecordBatch]) -> bool:
+    return all(
+        there.num_rows == came.num_rows
+        and all(one.equals(other) for one, other in zip(there.columns, came.columns, strict=True))
+        for there, came in side_by_side(before, after)
     )
 
 
-def _named(what: str, keys: Counter[str]) -> str:
-    if not keys:
-        return ""
+def _difference(
+    accepted: Sequence[AcceptedFile], key: str | None, predictions: Path, *, shows_keys: bool
+) -> IntegrityError:
+    there = _counted(_identities(accepted, key, None))
+    came = _counted(leading_columns(predictions, known_by(key)))
+    parts = [
+        _named("missing from the predictions", there - came, shows_keys=shows_keys),
+        _named("in the predictions too often", came - there, shows_keys=shows_keys),
+    ]
+    said = "; ".join(part for part in parts if part) or "they are in another order than the rows of the input"
+    return IntegrityError(f"The books do not balance by key: {said}.", _NEXT_STEP)
+
+
+def _counted(batches: Iterator[pa.RecordBatch]) -> Counter[str]:
+    return Counter(
+        " ".join(cell or "" for cell in cells)
+        for batch in batches
+        for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    )
+
+
+def _named(what: str, keys: Counter[str], *, shows_keys: bool) -> str:
+    if not keys or not shows_keys:
+        return f"{keys.total()} rows are {what}" if keys else ""
     names = ", ".join(repr(key) for key in sorted(keys)[:_NAMED])
     return f"{keys.total()} rows are {what} ({names}{' and others' if len(keys) > _NAMED else ''})"

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bes.blobs import StoredBlob
 from bes.protocol import JobState
+from scoring.contract.reading.accepted import AcceptedFile
 from scoring.manifest import InputFile
 from scoring.shards import Shard
 
@@ -60,6 +61,9 @@ class RunPlan:
     """What validation decided: which rows are sent, in which shards.
 
     Args:
+        key: The column that a row is known by; None where it is known by its place.
+        shows_keys: Whether pages and logs may show keys.
+        accepted: The input files, and which of their records are scored.
         findings_by_rule: Columns severity, column, rule, message, count and example; one row for each broken rule.
     """
 
@@ -68,10 +72,13 @@ class RunPlan:
     contract_digest: str
     input_port: str
     output_port: str
+    key: str | None
+    shows_keys: bool
     folder: RunFolder
     inputs: list[InputFile]
     n_input: int
     n_quarantined: int
+    accepted: tuple[AcceptedFile, ...]
     shards: list[Shard]
     data_docs_index: Path
     findings_by_rule: pd.DataFrame

@@ -1,13 +1,16 @@
-"""Joins the outputs of all shards with the rows' own columns into one file, in input order."""
+"""Joins the outputs of all shards with the rows' own columns into one file, in input order, a few rows at a time."""
 
 from collections.abc import Iterable
 from pathlib import Path
-
-import pandas as pd
+from typing import BinaryIO
 
 from bes.errors import IntegrityError
 from bes.files import replacing
-from scoring.shards import LINE_END, Shard
+from scoring.books import count_output, open_output
+from scoring.csv_records import CsvFile
+from scoring.csv_text import header_as_csv, rows_as_csv
+from scoring.shards import Shard
+from scoring.side_by_side import side_by_side
 
 
 def merge_predictions(outputs: Iterable[tuple[Shard, Path]], path: Path) -> int:
@@ -23,45 +26,44 @@ def merge_predictions(outputs: Iterable[tuple[Shard, Path]], path: Path) -> int:
     Raises:
         IntegrityError: Two outputs have different columns, or one has another number of rows than its shard or a column
             that the rows bring along.
+        InputError: An input file is not what it was.
     """
     n_rows = 0
-    columns: list[str] | None = None
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as target:
-        for shard, output in outputs:
-            joined = _join(shard, output)
+    columns: tuple[str, ...] | None = None
+    with replacing(path) as part, part.open("wb") as target:
+        for shard, output_path in outputs:
+            output = open_output(shard, output_path)
+            joined = _columns(shard, output)
             if columns is None:
-                columns = list(joined.columns)
-                joined.to_csv(target, index=False, lineterminator=LINE_END)
-            elif columns != list(joined.columns):
+                columns = joined
+                target.write(header_as_csv(columns))
+            elif columns != joined:
                 raise IntegrityError(
-                    f"The output of {shard.label} has the columns {list(joined.columns)}, those before it {columns}.",
+                    f"The output of {shard.label} has the columns {list(joined)}, those before it {list(columns)}.",
                     "Nothing was published. Ask the owner of the web service whether its model changed meanwhile.",
                 )
-            else:
-                joined.to_csv(target, index=False, header=False, lineterminator=LINE_END)
-            n_rows += len(joined)
+            n_rows += _join(shard, output, target)
     return n_rows
 
 
-def _join(shard: Shard, output: Path) -> pd.DataFrame:
-    kept, scored = _read(shard.kept_path), _read(output)
-    twice = [column for column in scored.columns if column in set(kept.columns)]
+def _columns(shard: Shard, output: CsvFile) -> tuple[str, ...]:
+    twice = [column for column in output.header if column in shard.kept]
     if twice:
         raise IntegrityError(
             f"The output of {shard.label} has columns that the rows bring along: {', '.join(twice)}.",
             "Take them out of the contract's passthrough columns.",
         )
-    if len(scored) != len(kept):
-        raise IntegrityError(
-            f"The output of {shard.label} has {len(scored)} rows instead of {len(kept)}.",
-            "Nothing was published. Run again; if it happens again, ask the owner of the web service.",
-        )
-    return pd.concat([kept, scored], axis=1)
+    return (*shard.kept, *output.header)
 
 
-def _read(path: Path) -> pd.DataFrame:
-    # As a header, pandas would rename columns that stand twice or have no name.
-    table = pd.read_csv(
-        path, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False, encoding="utf-8-sig"
-    )
-    return table.iloc[1:].set_axis(list(table.iloc[0]), axis=1).reset_index(drop=True)
+def _join(shard: Shard, output: CsvFile, target: BinaryIO) -> int:
+    n_rows = 0
+    for kept, scored in side_by_side(shard.kept_rows(), output.batches()):
+        if kept.num_rows != scored.num_rows:
+            count_output(shard, output)
+            raise IntegrityError(
+                f"{shard.label} has other rows than it was cut with.", "Nothing was published. Run again."
+            )
+        target.write(rows_as_csv([*kept.columns, *scored.columns]))
+        n_rows += kept.num_rows
+    return n_rows

@@ -39,7 +39,15 @@ def merge_and_balance(plan: RunPlan, scored: Iterable[ScoredShard]) -> Books:
         raise IntegrityError(f"The merged predictions hold {n_rows} rows instead of {n_scored}.", "Run again.")
     books = Books(n_input=plan.n_input, n_scored=n_scored, n_quarantined=plan.n_quarantined, n_failed=0)
     books.require_balance()
-    balance_keys(plan.inputs, predictions=_aside(plan), quarantine=plan.folder.quarantine)
+    balance_keys(
+        plan.inputs,
+        plan.accepted,
+        [shard.job.shard for shard in shards],
+        key=plan.key,
+        shows_keys=plan.shows_keys,
+        predictions=_aside(plan),
+        quarantine=plan.folder.quarantine,
+    )
     return books
 
 

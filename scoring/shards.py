@@ -1,14 +1,15 @@
-"""Cuts the accepted rows into shards, one BES job's worth each."""
+"""Cuts the accepted rows into shards, one BES job's worth each. A shard is a map: its rows stay in the input file."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-LINE_END = "\r\n"
-"""Of all files that rows are written to, as RFC 4180 has it. Only with both characters in the line end does Python's
-csv put a cell that holds either of them into quotes; left bare, a lone CR ends the row for whoever reads it."""
+from scoring.contract.model import known_by
+from scoring.contract.reading.accepted import AcceptedFile, Rows
+from scoring.csv_text import header_as_csv, rows_as_csv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,21 +18,30 @@ class Shard:
 
     Args:
         index: Position in the run, from 0; the predictions are merged in this order.
-        file: Name of the input file.
-        first_row: Position of its first row among all accepted rows of the run, from 0.
+        source: The file, and which of its records are accepted.
+        offset: Place of its first row among the accepted rows of its file, from 0.
+        first_row: Place of its first row among all accepted rows of the run, from 0.
         n_rows: Rows in it, at least 1.
-        sent_path: CSV with a header: what the web service is given.
-        kept_path: CSV with a header: the key and passthrough columns of the same rows in the same order.
+        sent: Columns that the web service is given, in the order of its input port.
+        key: The column that a row is known by; None where it is known by its place.
+        passthrough: Columns that stay here and are joined to the predictions.
         part: Which part of the shard it is, when that was halved: 0 or 1 for each time. Empty for all of it.
     """
 
     index: int
-    file: str
+    source: AcceptedFile
+    offset: int
     first_row: int
     n_rows: int
-    sent_path: Path
-    kept_path: Path
+    sent: tuple[str, ...]
+    key: str | None
+    passthrough: tuple[str, ...]
     part: str = ""
+
+    @property
+    def file(self) -> str:
+        """Name of the input file."""
+        return self.source.file.name
 
     @property
     def name(self) -> str:
@@ -43,38 +53,104 @@ class Shard:
         """How people call it."""
         return f"shard {self.index}{'-' if self.part else ''}{self.part} ({self.file}, {self.n_rows} rows)"
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Columns of the predictions that come from the rows themselves: what they are known by, then passthrough."""
+        return (*known_by(self.key), *self.passthrough)
+
+    @property
+    def first_record(self) -> int:
+        """Number of its first record in the file, from 1."""
+        return self.source.record_of(self.offset)
+
+    @property
+    def last_record(self) -> int:
+        """Number of its last record in the file, from 1."""
+        return self.source.record_of(self.offset + self.n_rows - 1)
+
+    def halves(self) -> tuple["Shard", "Shard"]:
+        """The shard as two, the first of them not the larger one.
+
+        Raises:
+            ValueError: It has a single row.
+        """
+        if self.n_rows == 1:
+            raise ValueError(f"{self.label} cannot be halved")
+        n_first = self.n_rows // 2
+        return (
+            replace(self, n_rows=n_first, part=f"{self.part}0"),
+            replace(
+                self,
+                offset=self.offset + n_first,
+                first_row=self.first_row + n_first,
+                n_rows=self.n_rows - n_first,
+                part=f"{self.part}1",
+            ),
+        )
+
+    def sent_rows(self) -> Iterator[pa.RecordBatch]:
+        """What the web service is given, some thousand rows at a time; null for an empty cell.
+
+        Raises:
+            InputError: The file is not what it was.
+        """
+        return (rows.text for rows in self.source.rows(self.offset, self.n_rows, self.sent))
+
+    def kept_rows(self) -> Iterator[pa.RecordBatch]:
+        """The kept columns of the same rows in the same order, as text; null for an empty cell.
+
+        Raises:
+            InputError: The file is not what it was.
+        """
+        for rows in self.source.rows(self.offset, self.n_rows, self.passthrough if self.key is None else self.kept):
+            place = place_of(rows, self.file) if self.key is None else []
+            yield pa.RecordBatch.from_arrays([*place, *rows.text.columns], names=list(self.kept))
+
+    def write_sent(self, path: Path) -> None:
+        """Write what the web service is given: CSV with a header, the same bytes whenever it is written."""
+        with path.open("wb") as file:
+            file.write(header_as_csv(self.sent))
+            for batch in self.sent_rows():
+                file.write(rows_as_csv(batch.columns))
+
 
 def cut_shards(
-    accepted: pd.DataFrame, files: pd.Series, *, sent: list[str], kept: list[str], rows_per_job: int, folder: Path
+    accepted: Sequence[AcceptedFile],
+    *,
+    key: str | None,
+    sent: Sequence[str],
+    passthrough: Sequence[str],
+    rows_per_job: int,
 ) -> list[Shard]:
-    """Write the shards of `accepted` to `folder`.
+    """Cut the accepted rows into shards, of which none holds rows of two files.
 
     Args:
-        accepted: Accepted rows as text, in input order.
-        files: For each row the name of its file; rows of one file follow each other.
+        accepted: The files, in the order of the input.
+        key: The column that a row is known by; None where it is known by its place.
         sent: Columns that the web service is given, in the order of its input port.
-        kept: Columns that stay here and are joined to the predictions.
-        rows_per_job: Most rows in a shard. A shard never holds rows of two files.
-        folder: Where the CSV files go.
+        passthrough: Columns that stay here and are joined to the predictions.
+        rows_per_job: Most rows in a shard.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    shards = []
-    for index, (file, first_row, n_rows) in enumerate(_ranges(files, rows_per_job)):
-        rows = accepted.iloc[first_row : first_row + n_rows]
-        sent_path, kept_path = folder / f"{index:05d}-sent.csv", folder / f"{index:05d}-kept.csv"
-        rows[sent].to_csv(sent_path, index=False, lineterminator=LINE_END)
-        rows[kept].to_csv(kept_path, index=False, lineterminator=LINE_END)
-        shards.append(
-            Shard(index=index, file=file, first_row=first_row, n_rows=n_rows, sent_path=sent_path, kept_path=kept_path)
-        )
+    shards: list[Shard] = []
+    first_row = 0
+    for source in accepted:
+        for offset in range(0, source.n_rows, rows_per_job):
+            shards.append(
+                Shard(
+                    index=len(shards),
+                    source=source,
+                    offset=offset,
+                    first_row=first_row + offset,
+                    n_rows=min(rows_per_job, source.n_rows - offset),
+                    sent=tuple(sent),
+                    key=key,
+                    passthrough=tuple(passthrough),
+                )
+            )
+        first_row += source.n_rows
     return shards
 
 
-def _ranges(files: pd.Series, rows_per_job: int) -> Iterator[tuple[str, int, int]]:
-    first_row = 0
-    for file, rows in files.groupby(files, sort=False):
-        end = first_row + len(rows)
-        while first_row < end:
-            n_rows = min(rows_per_job, end - first_row)
-            yield str(file), first_row, n_rows
-            first_row += n_rows
+def place_of(rows: Rows, file: str) -> list[pa.Array]:
+    """What rows are known by that have no key: two columns of text."""
+    return [pa.repeat(file, len(rows.record)), pc.cast(pa.array(rows.record), pa.string())]

@@ -4,15 +4,11 @@ import hashlib
 import logging
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
 
 from bes.errors import InputError
 from bes.files import sha256_of
 from bes.settings import EndpointSettings
-from scoring.contract.check import CheckedInput, check_input
+from scoring.contract.check import check_input
 from scoring.contract.findings import summarise
 from scoring.contract.loading import load_contract
 from scoring.contract.model import Contract
@@ -20,7 +16,7 @@ from scoring.inputs import find_inputs
 from scoring.manifest import InputFile, run_key
 from scoring.plan import RunFolder, RunPlan
 from scoring.settings import RunSettings
-from scoring.shards import Shard, cut_shards
+from scoring.shards import cut_shards
 
 logger = logging.getLogger(__name__)
 
@@ -58,17 +54,28 @@ def validate_and_plan(
         paths, contract, docs_dir=folder.data_docs, quarantine_path=folder.quarantine, run_name=attempt
     )
     logger.info("%d of %d rows accepted, %d quarantined", checked.n_accepted, checked.n_input, checked.n_quarantined)
-    shards = _cut(checked, contract, sent, settings.rows_per_job, folder.work)
+    for unmet in checked.unmet:
+        logger.warning("the input as a whole: %s", unmet)
+    shards = cut_shards(
+        checked.files,
+        key=contract.key,
+        sent=sent,
+        passthrough=contract.passthrough,
+        rows_per_job=settings.rows_per_job,
+    )
     return RunPlan(
         run_key=key,
         contract=contract.name,
         contract_digest=digest,
         input_port=port,
         output_port=contract.output,
+        key=contract.key,
+        shows_keys=contract.key not in contract.sensitive,
         folder=folder,
         inputs=files,
         n_input=checked.n_input,
         n_quarantined=checked.n_quarantined,
+        accepted=checked.files,
         shards=shards,
         data_docs_index=checked.docs_index,
         findings_by_rule=summarise(checked.findings),
@@ -84,16 +91,3 @@ def _input_port(contract: Contract) -> tuple[str, list[str]]:
         )
     ((port, columns),) = contract.inputs.items()
     return port, list(columns)
-
-
-def _cut(checked: CheckedInput, contract: Contract, sent: list[str], rows_per_job: int, folder: Path) -> list[Shard]:
-    accepted = checked.accepted.reset_index(drop=True)
-    file_index = checked.accepted.index.get_level_values("file_index")
-    return cut_shards(
-        accepted,
-        pd.Series(np.array(checked.files)[file_index]),
-        sent=sent,
-        kept=[contract.key, *contract.passthrough],
-        rows_per_job=rows_per_job,
-        folder=folder,
-    )

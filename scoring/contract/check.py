@@ -1,132 +1,152 @@
 """The check of an input against its contract, before a byte of it is uploaded."""
 
+import logging
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from bes.errors import InputError
-from scoring.contract.findings import Finding, TableFailure, quarantined_rows, summarise
+from scoring.contract.breaker import exceeded
+from scoring.contract.evaluation import PassOutcome, run_pass
+from scoring.contract.findings import Finding, find, first_of
 from scoring.contract.model import Contract
-from scoring.contract.quarantine import write_quarantine
-from scoring.contract.table import InputTable, read_input
+from scoring.contract.quarantine import Quarantine
+from scoring.contract.reading.accepted import AcceptedFile
+from scoring.contract.reading.cutting import CHUNK_BYTES
+from scoring.contract.reading.preflight import inspect_files
+from scoring.contract.rules.profile import Profile
+from scoring.contract.rules.rules import Rule, rules_of
 
-
-class NoRowAccepted(InputError):
-    """Not one row of the input can be scored.
-
-    Args:
-        n_input: Number of rows that were read.
-        counts: Rule and column, such as `type of Col1`, to the number of rows that break it.
-        quarantine_path: Where the rows are.
-    """
-
-    def __init__(self, what: str, next_step: str, n_input: int, counts: dict[str, int], quarantine_path: str) -> None:
-        InputError.__init__(self, what, next_step, n_input, counts, quarantine_path)
-        self.n_input = n_input
-        self.counts = counts
-        self.quarantine_path = quarantine_path
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CheckedInput:
-    """What the check says about an input of which at least one row can be scored.
+    """What the check says about an input that may be scored.
 
     Args:
-        accepted: The rows to score, as text and in the order of the input: the contract's columns, indexed by
-            `file_index` and `record` (the record's number in its file, 1-based).
-        findings: Every row that breaks a rule, once per rule. Those that are critical are not in `accepted`.
-        table_failures: Rules about the whole table that do not hold and are not critical.
-        n_input: Number of rows that were read; `n_accepted` and `n_quarantined` add up to it.
-        files: Name of each file, by `file_index`.
-        quarantine_path: The rows that are not scored; always written, if only with its header.
+        files: The accepted rows of each file, in the order of the input.
+        findings: Rules that rows break, the most frequent first. Rows that break a critical one are not accepted.
+        unmet: Rules that do not hold as a whole and are not critical, in words.
+        n_input: Number of records; `n_accepted` and `n_quarantined` add up to it.
+        quarantine_path: The records that are not scored; always written, if only with its header.
         docs_index: The first page of the Data Docs.
     """
 
-    accepted: pd.DataFrame
+    files: tuple[AcceptedFile, ...]
     findings: tuple[Finding, ...]
-    table_failures: tuple[TableFailure, ...]
+    unmet: tuple[str, ...]
     n_input: int
     n_quarantined: int
-    files: tuple[str, ...]
     quarantine_path: Path
     docs_index: Path
 
     @property
     def n_accepted(self) -> int:
         """Number of rows to score."""
-        return len(self.accepted)
+        return self.n_input - self.n_quarantined
 
 
 def check_input(
-    paths: Sequence[Path], contract: Contract, *, docs_dir: Path, quarantine_path: Path, run_name: str
+    paths: Sequence[Path],
+    contract: Contract,
+    *,
+    docs_dir: Path,
+    quarantine_path: Path,
+    run_name: str,
+    chunk_bytes: int = CHUNK_BYTES,
 ) -> CheckedInput:
     """Check one or more files, taken together as one input.
 
     Record and line numbers count in each file; a key must be unique across all of them, and every copy of one that is
-    not is quarantined, since none can be told from the other. The quarantine and the Data Docs are written before any
-    error about the rows is raised, so that the error can name them.
+    not is quarantined, since none can be told from the other. The quarantine is written before any error about the rows
+    is raised, so that the error can name it.
 
     Args:
         paths: The CSV files, in the order in which they are scored.
         contract: What they must look like.
         docs_dir: Folder of the Data Docs.
-        quarantine_path: Where the rows that break a critical rule are written.
+        quarantine_path: Where the records that are not scored are written.
         run_name: What the run is called in the Data Docs.
+        chunk_bytes: About how much is read at once; the result does not depend on it.
 
     Raises:
-        InputError: A file cannot be read for sure, or a critical rule about the whole table does not hold.
-        NoRowAccepted: Every row breaks a critical rule.
+        InputError: A file is no CSV of this contract, more rows are bad than it bears, none is left, or a critical rule
+            does not hold as a whole.
     """
-    # Importing it takes seconds: a file that cannot even be read is refused without them.
-    table = read_input(paths, list(contract.columns))
-    from scoring.contract.expectations import evaluate
-
-    evaluation = evaluate(table, contract, docs_dir=docs_dir, run_name=run_name)
-    write_quarantine(quarantine_path, evaluation.findings, table)
-    _refuse_failed_table(evaluation.table_failures, evaluation.docs_index)
-    quarantined = quarantined_rows(evaluation.findings)
-    if len(quarantined) == table.n_rows:
-        raise _no_row_accepted(evaluation.findings, table, quarantine_path)
-    return CheckedInput(
-        accepted=_accepted(table, quarantined),
-        findings=evaluation.findings,
-        table_failures=evaluation.table_failures,
-        n_input=table.n_rows,
-        n_quarantined=len(quarantined),
-        files=table.files,
+    inputs = inspect_files(paths, contract)
+    rules = rules_of(contract)
+    quarantine_path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".keys-", dir=quarantine_path.parent) as spill_dir:
+        profile = Profile(contract.columns, rules, spill_dir=Path(spill_dir))
+        with Quarantine(quarantine_path) as quarantine:
+            outcome = run_pass(inputs, contract, rules, profile, quarantine, chunk_bytes=chunk_bytes)
+        findings = find(rules, profile, outcome.faults, sensitive=contract.sensitive)
+        _refuse_stopped(outcome, findings, [file.name for file in inputs], quarantine_path)
+        docs_index, unmet = _docs(profile, rules, contract, docs_dir, run_name)
+    checked = CheckedInput(
+        files=outcome.files,
+        findings=tuple(findings),
+        unmet=tuple(f"{what} ({rule.name})" for rule, what in unmet if rule.severity != "critical"),
+        n_input=sum(file.file.n_records for file in outcome.files),
+        n_quarantined=outcome.n_rejected,
         quarantine_path=quarantine_path,
-        docs_index=evaluation.docs_index,
+        docs_index=docs_index,
     )
+    _refuse_rows(checked, contract)
+    _refuse_whole([(rule, what) for rule, what in unmet if rule.severity == "critical"], docs_index)
+    return checked
 
 
-def _accepted(table: InputTable, quarantined: Sequence[int]) -> pd.DataFrame:
-    is_accepted = np.ones(table.n_rows, dtype=bool)
-    is_accepted[list(quarantined)] = False
-    origin = pd.MultiIndex.from_arrays([table.file_index, table.record], names=["file_index", "record"])
-    return table.text.set_axis(origin)[is_accepted]
+def _docs(
+    profile: Profile, rules: Sequence[Rule], contract: Contract, docs_dir: Path, run_name: str
+) -> tuple[Path, list[tuple[Rule, str]]]:
+    """The Data Docs, and the rules that do not hold as a whole, each in words."""
+    # Importing it takes seconds: an input that is refused before is refused without them.
+    from scoring.contract.docs.expectations import evaluate
+
+    evaluation = evaluate(profile, rules, contract, docs_dir=docs_dir, run_name=run_name)
+    unmet = []
+    for one in evaluation.results:
+        if not one.success and not one.rule.is_about_rows:
+            unmet.append((one.rule, f"{one.rule.message}, but it is {one.observed}"))
+        elif not one.success and one.rule.mostly < 1:
+            tally = profile.tally(one.rule)
+            holding = f"{tally.n_judged - tally.n_broken:,} of {tally.n_judged:,} rows do"
+            unmet.append((one.rule, f"{one.rule.message} in {one.rule.mostly:.2%} of the rows, but only {holding}"))
+    return evaluation.docs_index, unmet
 
 
-def _refuse_failed_table(failures: Sequence[TableFailure], docs_index: Path) -> None:
-    critical = [failure for failure in failures if failure.severity == "critical"]
-    if critical:
-        broken = "; ".join(f"{one.message}, but it is {one.observed} ({one.rule})" for one in critical)
+def _refuse_stopped(
+    outcome: PassOutcome, findings: Sequence[Finding], names: Sequence[str], quarantine_path: Path
+) -> None:
+    if outcome.stopped is not None:
+        raise InputError(
+            f"The contract bears fewer bad records: {outcome.stopped}. {_first(findings, names)}",
+            f"Nothing was sent, and the rest was not read; what was found is in {quarantine_path}.",
+        )
+
+
+def _refuse_rows(checked: CheckedInput, contract: Contract) -> None:
+    names = [file.file.name for file in checked.files]
+    what = exceeded(contract.tolerance, n_bad=checked.n_quarantined, n_records=checked.n_input)
+    if not checked.n_accepted:
+        what = f"Not one of the {checked.n_input:,} rows of {', '.join(names)} is accepted"
+    if what is not None:
+        raise InputError(
+            f"{what}. {_first(checked.findings, names)}",
+            f"Nothing was sent; the rows and what they break are in {checked.quarantine_path},"
+            f" the Data Docs are {checked.docs_index}.",
+        )
+
+
+def _first(findings: Sequence[Finding], names: Sequence[str]) -> str:
+    critical = [finding for finding in findings if finding.severity == "critical"]
+    return f"The first is {first_of(critical, names)}."
+
+
+def _refuse_whole(unmet: Sequence[tuple[Rule, str]], docs_index: Path) -> None:
+    if unmet:
+        broken = "; ".join(f"{what} ({rule.name})" for rule, what in unmet)
         raise InputError(f"The input as a whole breaks its contract: {broken}.", f"The Data Docs are {docs_index}.")
-
-
-def _no_row_accepted(findings: Sequence[Finding], table: InputTable, quarantine_path: Path) -> NoRowAccepted:
-    summary = summarise([finding for finding in findings if finding.severity == "critical"])
-    counts = {
-        f"{rule} of {column}": int(count)
-        for rule, column, count in zip(summary["rule"], summary["column"], summary["count"], strict=True)
-    }
-    named = ", ".join(f"{rule}: {count}" for rule, count in counts.items())
-    return NoRowAccepted(
-        f"Not one of the {table.n_rows} rows of {', '.join(table.files)} is accepted ({named}).",
-        f"The rows and what they break are in {quarantine_path}.",
-        table.n_rows,
-        counts,
-        str(quarantine_path),
-    )

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from bes.client import BesClient
 from bes.protocol import JobStatus
@@ -92,7 +93,7 @@ def test_rrs_scores_one_text_at_once(cli: RunCli, stack_environment: dict[str, s
         pytest.param(HEADER, ["extract.csv", "header"], id="header only"),
         pytest.param("review_id,Col2\nR000001,Fine\n", ["extract.csv", "Col1"], id="missing column"),
         pytest.param("review_id,Col1,Colum2\nR000001,5,Fine\n", ["extract.csv", "Colum2", "Col2"], id="renamed column"),
-        pytest.param(GOOD + "R000003,4\n", ["extract.csv", "record 3", "line 4"], id="ragged row"),
+        pytest.param(GOOD + "R000003,4\n", ["extract.csv", "record 3", "line 4", "ragged_row"], id="ragged row"),
         pytest.param(HEADER.encode() + b"R000001,5,caf\xe9\n", ["extract.csv", "record 1", "UTF-8"], id="not UTF-8"),
         pytest.param(HEADER + "R000001,9,Fine\n", ["extract.csv", "quarantine"], id="no good row"),
     ],
@@ -165,9 +166,11 @@ def test_a_web_service_that_cannot_be_used_ends_in_one_line(
 def test_a_job_that_fails_ends_the_run_with_the_services_words(
     cli: RunCli, stack_environment: dict[str, str], repository: Path, tmp_path: Path
 ):
-    contract = (repository / "data/contracts/book_reviews.yaml").read_text()
+    contract = yaml.safe_load((repository / "data/contracts/book_reviews.yaml").read_text())
     # The service's port takes Col2; it is found out only when the job runs.
-    wrong = write(tmp_path, contract.replace("input1: [Col2]", "input1: [review_id]"), "book_reviews.yaml")
+    wrong = write(
+        tmp_path, yaml.safe_dump({**contract, "inputs": {"input1": ["review_id"]}, "golden": []}), "book_reviews.yaml"
+    )
 
     done = cli("run", write(tmp_path, GOOD), "--contract", wrong, environment=stack_environment)
 

@@ -44,6 +44,7 @@ from scoring.settings import RunSettings
 from scoring.shards import cut_shards
 from scoring.stopping import Stop
 from scoring.writer import Writer
+from tests.scoring.accepting import accept
 
 RUN_DATE = date(2024, 5, 1)
 
@@ -122,26 +123,21 @@ def planned(home: Path, rows: list[list[str]], refused: int, rows_per_job: int, 
         for number, row in enumerate(rows[len(accepted) :], start=len(accepted) + 1):
             for rule in ("one", "other"):
                 writer.writerow(["extract.csv", number, number + 1, "Col1", rule, row[1], "wrong", ",".join(row)])
-    frame = pd.DataFrame(accepted, columns=["review_id", "Col1", "Col2"], dtype="str")
-    shards = cut_shards(
-        frame,
-        pd.Series(["extract.csv"] * len(accepted), dtype="str"),
-        sent=["Col2"],
-        kept=["review_id", "Col1"],
-        rows_per_job=rows_per_job,
-        folder=folder.work,
-    )
+    source = accept(extract, rejected=range(len(accepted) + 1, len(rows) + 1))
     return RunPlan(
         run_key=key,
         contract="reviews",
         contract_digest="0" * 64,
         input_port="input1",
         output_port="output1",
+        key="review_id",
+        shows_keys=True,
         folder=folder,
         inputs=[InputFile(path=str(extract), size_bytes=extract.stat().st_size, sha256=sha256_of(extract))],
         n_input=len(rows),
         n_quarantined=refused,
-        shards=shards,
+        accepted=(source,),
+        shards=cut_shards([source], key="review_id", sent=["Col2"], passthrough=["Col1"], rows_per_job=rows_per_job),
         data_docs_index=folder.data_docs / "index.html",
         findings_by_rule=pd.DataFrame(),
         started_at=datetime.now(UTC),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import requests
+import yaml
 from azure.storage.blob import BlobServiceClient
 
 from bes.client import BesClient
@@ -122,9 +123,9 @@ def test_no_secret_reaches_the_server_the_results_or_the_terminal(
 def test_a_run_that_fails_cancels_its_other_jobs_and_is_failed_in_prefect(
     repository: Path, run_environment: dict[str, str], prefect_api: str, endpoint: EndpointSettings, tmp_path: Path
 ):
-    contract = (repository / "data/contracts/book_reviews.yaml").read_text()
+    contract = yaml.safe_load((repository / "data/contracts/book_reviews.yaml").read_text())
     wrong = tmp_path / "book_reviews.yaml"
-    wrong.write_text(contract.replace("input1: [Col2]", "input1: [review_id]"))
+    wrong.write_text(yaml.safe_dump({**contract, "inputs": {"input1": ["review_id"]}, "golden": []}))
     extract = tmp_path / "extract.csv"
     extract.write_text(EXTRACT)
 

@@ -1,6 +1,7 @@
 """The journal on a real storage emulator: what is written is read, and what is not ours is neither used nor touched."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -9,8 +10,9 @@ from bes.errors import Conflict, IntegrityError, Unavailable
 from scoring.attempts import AttemptState, ShardRecord
 from scoring.journal import Journal, PlannedShard, RunRecord, WorkPlan
 from scoring.shard_journal import ShardJournal
-from scoring.shards import Shard
+from scoring.shards import cut_shards
 from scoring.writer import Writer
+from tests.scoring.accepting import accept, write_csv
 
 KEY = "0123456789abcdef"
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -23,7 +25,9 @@ def journal(store):
 
 @pytest.fixture
 def shard(tmp_path):
-    return Shard(index=17, file="reviews.csv", first_row=0, n_rows=2, sent_path=tmp_path, kept_path=tmp_path)
+    source = accept(write_csv(tmp_path / "reviews.csv", [["key"], ["a"], ["bad"], ["b"]]), rejected=[2])
+    (shard,) = cut_shards([source], key="key", sent=["key"], passthrough=[], rows_per_job=2)
+    return replace(shard, index=17)
 
 
 def record(run_key=KEY):
@@ -38,7 +42,7 @@ def record(run_key=KEY):
         rows_per_job=2,
         n_input=2,
         n_quarantined=0,
-        shards=(PlannedShard(index=17, file="reviews.csv", first_row=0, n_rows=2, sent_sha256="2" * 64),),
+        shards=(PlannedShard(index=17, file="reviews.csv", first_row=0, n_rows=2, first_record=1, last_record=3),),
     )
     return RunRecord(
         run_key=run_key,
@@ -131,10 +135,14 @@ def test_a_write_that_may_not_have_been_done_is_not_believed(journal, shard, mon
         (b"[]", "the whole: "),
         (b'{"hello": "world"}', "run_key: Field required"),
         (b'{"schema_version": 2}', "a newer release wrote it (version 2, known here is 1)"),
+        (
+            record().model_dump_json().replace('"first_record":1,"last_record":3', '"sent_sha256":"2"').encode(),
+            "plan.shards.0.first_record: Field required",
+        ),
         (record("f" * 16).model_dump_json().encode(), "it is about the run 'ffffffffffffffff'"),
         (record().model_dump_json().replace('"open"', '"paused"').encode(), "state: Input should be"),
     ],
-    ids=["empty", "cut off", "a list", "foreign", "newer", "of another run", "unknown state"],
+    ids=["empty", "cut off", "a list", "foreign", "newer", "older", "of another run", "unknown state"],
 )
 def test_a_run_blob_that_cannot_be_used_is_named_and_left_alone(journal, store, content, why):
     store.documents().create(journal.run_name, content)

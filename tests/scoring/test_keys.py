@@ -1,7 +1,6 @@
-"""The books by key: what is missing, there twice or not of the input is found and named."""
+"""The books by place and by key: what is missing, there twice or not of the input is found and named."""
 
-import csv
-
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,91 +9,286 @@ from bes.errors import InputError, IntegrityError
 from bes.files import sha256_of
 from scoring.keys import balance_keys
 from scoring.manifest import InputFile
+from scoring.places import Places
+from scoring.shards import cut_shards
+from tests.scoring.accepting import AWKWARD, accept, write_csv
 
 QUARANTINE = ["file", "record", "line", "column", "rule", "value", "message", "raw"]
+KEYS = ["a", "b", "c", "d", "e", "f"]
+REFUSED = [2, 5]
+SCORED = ["a", "c", "d", "f"]
+LOST = "1 records are neither scored nor quarantined (extract.csv 2)"
+DOUBLE = "1 records are both scored and quarantined (extract.csv 1)"
 
-
-def write(path, rows):
-    with path.open("w", newline="", encoding="utf-8") as target:
-        csv.writer(target).writerows(rows)
-    return path
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
 
 
 def planned(path):
     return InputFile(path=str(path), size_bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
-def as_record(cells):
-    return ",".join('"' + cell.replace('"', '""') + '"' for cell in cells)
+def extract(folder, keys, refused=(), name="extract.csv", **how):
+    """A file whose second column is the key."""
+    rows = [[f"text of\n{key}", key] for key in keys]
+    return accept(write_csv(folder / name, [["text", "key"], *rows]), rejected=refused, **how)
 
 
-def balance(folder, keys, scored, refused, n_rules=1):
-    """Books of an input whose second column is the key; each refused row breaks `n_rules` rules."""
-    extract = write(folder / "extract.csv", [["text", "key"], *[[f"text of\n{key}", key] for key in keys]])
-    predictions = write(folder / "predictions.csv", [["key", "p"], *[[key, "0.5"] for key in scored]])
-    lines = [
-        ["extract.csv", str(number), str(number), "text", str(rule), "", "", as_record([f"text of\n{key}", key])]
-        for number, key in enumerate(refused)
-        for rule in range(n_rules)
-    ]
-    quarantine = write(folder / "quarantine.csv", [QUARANTINE, *lines])
-    return balance_keys([planned(extract)], predictions=predictions, quarantine=quarantine)
+def quarantine_of(folder, records):
+    """The quarantine of some records, each given as its file and number."""
+    lines = [[file, str(record), "", "text", "rule", "", "wrong", "raw,\n"] for file, record in records]
+    return write_csv(folder / "quarantine.csv", [QUARANTINE, *lines], lineterminator="\r\n")
 
 
-@pytest.mark.parametrize("n_rules", [1, 3])
-def test_books_balance_when_each_key_is_scored_or_quarantined_once(tmp_path, n_rules):
-    assert balance(tmp_path, ["a", "b", "c", "d"], ["a", "c"], ["d", "b"], n_rules) == 4
+def balance(folder, accepted, came, quarantined, *, key="key", shards=None, **how):
+    """Books of predictions that begin with the cells of `came`."""
+    header = ["key"] if key else ["file", "record"]
+    predictions = write_csv(folder / "predictions.csv", [[*header, "p", "p"], *[[*row, "0.5", ""] for row in came]])
+    if shards is None:
+        shards = cut_shards(accepted, key=key, sent=["text"], passthrough=[], rows_per_job=2)
+    return balance_keys(
+        [planned(file.file.path) for file in accepted],
+        accepted,
+        shards,
+        key=key,
+        predictions=predictions,
+        quarantine=quarantine_of(folder, quarantined),
+        **{"shows_keys": True, **how},
+    )
+
+
+def balance_one(folder, scored, quarantined, **how):
+    """Books of one file, of which two records are refused."""
+    file = extract(folder, KEYS, REFUSED, chunk_bytes=how.pop("chunk_bytes", 1024))
+    return balance(folder, [file], [[key] for key in scored], [("extract.csv", one) for one in quarantined], **how)
+
+
+@pytest.mark.parametrize("chunk_bytes", [16, 40, 1024])
+@pytest.mark.parametrize("quarantined", [[2, 5], [2, 2, 5, 5], [2, 5, 2]], ids=["one rule", "two rules", "apart"])
+def test_books_balance_when_each_record_is_scored_or_quarantined(tmp_path, quarantined, chunk_bytes):
+    assert balance_one(tmp_path, SCORED, quarantined, chunk_bytes=chunk_bytes) == 6
 
 
 @pytest.mark.parametrize(
-    ("scored", "refused", "says"),
+    ("scored", "says"),
     [
-        (["a"], ["c"], "1 rows are missing from the results ('b')"),
-        (["a", "b", "b"], ["c"], "1 rows are there too often ('b')"),
-        (["a", "b", "x"], ["c"], "1 rows are there too often ('x')"),
-        (["a", "a"], ["c"], "1 rows are missing from the results ('b'); 1 rows are there too often ('a')"),
-        (["a", "b", "c"], ["c"], "1 rows are there too often ('c')"),
-        (["a", "b"], [], "1 rows are missing from the results ('c')"),
+        (["a", "c", "d"], "1 rows are missing from the predictions ('f')"),
+        (["a", "c", "d", "f", "f"], "1 rows are in the predictions too often ('f')"),
+        (["a", "c", "d", "f", "x"], "1 rows are in the predictions too often ('x')"),
+        (
+            ["a", "c", "c", "f"],
+            "1 rows are missing from the predictions ('d'); 1 rows are in the predictions too often ('c')",
+        ),
+        (["a", "b", "c", "d", "f"], "1 rows are in the predictions too often ('b')"),
+        ([], "4 rows are missing from the predictions ('a', 'c', 'd', 'f')"),
+        (["a", "d", "c", "f"], "they are in another order than the rows of the input"),
     ],
-    ids=["missing", "twice", "unknown", "one for another", "scored and quarantined", "quarantined row lost"],
+    ids=["missing", "twice", "unknown", "one for another", "a quarantined one", "none at all", "another order"],
 )
-def test_a_key_that_is_missing_or_too_often_is_named(tmp_path, scored, refused, says):
+def test_a_key_that_is_missing_or_too_often_is_named(tmp_path, scored, says):
     with pytest.raises(IntegrityError) as caught:
-        balance(tmp_path, ["a", "b", "c"], scored, refused)
+        balance_one(tmp_path, scored, REFUSED)
     assert caught.value.what == f"The books do not balance by key: {says}."
     assert "Nothing was published" in caught.value.next_step
 
 
+def test_keys_that_no_log_may_show_are_counted(tmp_path):
+    with pytest.raises(IntegrityError) as caught:
+        balance_one(tmp_path, ["a", "c", "c", "f"], REFUSED, shows_keys=False)
+    assert caught.value.what == (
+        "The books do not balance by key:"
+        " 1 rows are missing from the predictions; 1 rows are in the predictions too often."
+    )
+
+
+@pytest.mark.parametrize(
+    ("quarantined", "says"),
+    [
+        ([2], "1 records are neither scored nor quarantined (extract.csv 5)"),
+        ([], "2 records are neither scored nor quarantined (extract.csv 2, extract.csv 5)"),
+        ([2, 5, 6], "1 records are both scored and quarantined (extract.csv 6)"),
+        ([1, 5], f"{LOST}; {DOUBLE}"),
+        ([2, 5, 7], "'extract.csv' has no record 7, which is quarantined"),
+        ([0, 2, 5], "'extract.csv' has no record 0, which is quarantined"),
+    ],
+    ids=["lost", "all lost", "scored too", "one for another", "after the end", "before the beginning"],
+)
+def test_a_record_that_is_lost_or_in_two_places_is_named(tmp_path, quarantined, says):
+    with pytest.raises(IntegrityError) as caught:
+        balance_one(tmp_path, SCORED, quarantined)
+    assert caught.value.what == f"The books do not balance by place: {says}."
+
+
+def test_a_quarantined_record_of_a_file_that_is_not_of_the_input_is_named(tmp_path):
+    file = extract(tmp_path, KEYS, REFUSED)
+    with pytest.raises(IntegrityError, match=r"'other\.csv' has no record 2"):
+        balance(tmp_path, [file], [[key] for key in SCORED], [("other.csv", 2), ("extract.csv", 5)])
+
+
+def test_many_records_are_counted_and_some_are_named(tmp_path):
+    files = [extract(tmp_path, "abcde", [1, 2, 3, 4], "1.csv"), extract(tmp_path, "fghij", [1, 2, 3], "2.csv")]
+    with pytest.raises(IntegrityError) as caught:
+        balance(tmp_path, files, [["e"], ["i"], ["j"]], [("2.csv", 3)])
+    assert caught.value.what == (
+        "The books do not balance by place: 6 records are neither scored nor quarantined"
+        " (1.csv 1, 1.csv 2, 1.csv 3, 1.csv 4, 2.csv 1 and others)."
+    )
+
+
 def test_many_keys_are_counted_and_some_are_named(tmp_path):
-    with pytest.raises(
-        IntegrityError, match=r"7 rows are missing from the results \('0', '1', '2', '3', '4' and others"
-    ):
-        balance(tmp_path, [str(number) for number in range(9)], ["7", "8"], [])
+    file = extract(tmp_path, [str(number) for number in range(9)])
+    with pytest.raises(IntegrityError, match=r"7 rows are missing .* \('0', '1', '2', '3', '4' and others\)"):
+        balance(tmp_path, [file], [["7"], ["8"]], [])
+
+
+def test_records_that_are_scored_twice_are_named(tmp_path):
+    places = Places(
+        [extract(tmp_path, KEYS, REFUSED)], quarantine_of(tmp_path, [("extract.csv", 2), ("extract.csv", 5)])
+    )
+    places.add_scored("extract.csv", np.array([1, 3]))
+    places.add_scored("extract.csv", np.array([4, 6]))
+    places.require_balance()
+    places.add_scored("extract.csv", np.array([3, 4]))
+    with pytest.raises(IntegrityError, match=r"2 records are scored more than once \(extract\.csv 3, extract\.csv 4\)"):
+        places.require_balance()
+
+
+def test_a_file_without_any_accepted_row_is_all_in_the_quarantine(tmp_path):
+    files = [
+        extract(tmp_path, "ab", [1, 2], "1.csv"),
+        extract(tmp_path, "c", name="2.csv"),
+        extract(tmp_path, "", name="3.csv"),
+    ]
+    assert balance(tmp_path, files, [["c"]], [("1.csv", 1), ("1.csv", 2)]) == 3
+    with pytest.raises(IntegrityError, match=r"neither scored nor quarantined \(1\.csv 2\)"):
+        balance(tmp_path, files, [["c"]], [("1.csv", 1)])
+
+
+def test_a_record_that_cannot_be_read_is_a_record_like_any_other(tmp_path):
+    path = tmp_path / "extract.csv"
+    path.write_bytes(b'text,key\none,a\n"un"closed,b\n\xff,c\n\nfour,d\n')
+    file = accept(path)
+    quarantined = [("extract.csv", record) for record in (2, 3, 4)]
+    assert balance(tmp_path, [file], [["a"], ["d"]], quarantined) == 5
+    with pytest.raises(IntegrityError, match=r"neither scored nor quarantined \(extract\.csv 3\)"):
+        balance(tmp_path, [file], [["a"], ["d"]], [quarantined[0], quarantined[2]])
+
+
+def test_a_quarantine_may_show_what_no_csv_may_hold_and_cells_of_any_length(tmp_path):
+    file = extract(tmp_path, KEYS, REFUSED)
+    lines = [
+        ["extract.csv", "2", "2", "text", "type", "", "it holds a NUL", "un\0readable"],
+        ["extract.csv", "5", "5", "text", "type", "x" * 9_000_000, "too long", '"' * 9_000_000],
+        ["extract.csv", "2", "2", "key", "unique", "", "it is there twice", "x"],
+    ]
+    shards = cut_shards([file], key="key", sent=["text"], passthrough=[], rows_per_job=2)
+    books = {
+        "key": "key",
+        "shows_keys": True,
+        "predictions": write_csv(tmp_path / "predictions.csv", [["key", "p"], *[[key, "1"] for key in SCORED]]),
+    }
+    inputs = [planned(file.file.path)]
+    quarantine = write_csv(tmp_path / "quarantine.csv", [QUARANTINE, *lines])
+    assert balance_keys(inputs, [file], shards, quarantine=quarantine, **books) == 6
+    quarantine = write_csv(tmp_path / "quarantine.csv", [QUARANTINE, lines[0], lines[2]])
+    with pytest.raises(IntegrityError, match=r"neither scored nor quarantined \(extract\.csv 5\)"):
+        balance_keys(inputs, [file], shards, quarantine=quarantine, **books)
+
+
+@pytest.mark.parametrize("damage", [b"", b"file\r\n", b"record,file\r\n", b'file,record\r\n"extract.csv",2,3\r\n'])
+def test_a_quarantine_that_is_not_as_it_was_written_is_refused(tmp_path, damage):
+    file = extract(tmp_path, KEYS)
+    predictions = write_csv(tmp_path / "predictions.csv", [["key", "p"], *[[key, "1"] for key in KEYS]])
+    quarantine = tmp_path / "quarantine.csv"
+    quarantine.write_bytes(damage)
+    with pytest.raises(IntegrityError, match=r"quarantine\.csv' is not as it was written"):
+        balance_keys(
+            [],
+            [file],
+            cut_shards([file], key="key", sent=["text"], passthrough=[], rows_per_job=9),
+            key="key",
+            shows_keys=True,
+            predictions=predictions,
+            quarantine=quarantine,
+        )
+
+
+def test_rows_without_a_key_are_known_by_their_place(tmp_path):
+    files = [extract(tmp_path, "aaa", [2], "1.csv"), extract(tmp_path, "aa", name="2.csv")]
+    came = [["1.csv", "1"], ["1.csv", "3"], ["2.csv", "1"], ["2.csv", "2"]]
+    assert balance(tmp_path, files, came, [("1.csv", 2)], key=None) == 5
+    came[1] = ["1.csv", "2"]
+    with pytest.raises(IntegrityError) as caught:
+        balance(tmp_path, files, came, [("1.csv", 2)], key=None)
+    assert caught.value.what == (
+        "The books do not balance by key: 1 rows are missing from the predictions ('1.csv 3');"
+        " 1 rows are in the predictions too often ('1.csv 2')."
+    )
+
+
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        ([0, 1], "The shards of 'extract.csv' hold 4 of its 6 accepted rows."),
+        ([0, 2], "shard 2 (extract.csv, 2 rows) does not begin where the one before it ends."),
+        ([0, 1, 1, 2], "shard 1 (extract.csv, 2 rows) does not begin where the one before it ends."),
+        ([], "The shards of 'extract.csv' hold 0 of its 6 accepted rows."),
+    ],
+    ids=["the last is missing", "one is missing", "one is there twice", "none is there"],
+)
+def test_a_shard_that_was_not_scored_is_named(tmp_path, kept, says):
+    file = extract(tmp_path, KEYS)
+    shards = cut_shards([file], key="key", sent=["text"], passthrough=[], rows_per_job=2)
+    assert balance(tmp_path, [file], [[key] for key in KEYS], [], shards=shards) == 6
+    with pytest.raises(IntegrityError) as caught:
+        balance(tmp_path, [file], [[key] for key in KEYS], [], shards=[shards[index] for index in kept])
+    assert caught.value.what == says
+
+
+def test_halves_of_a_shard_stand_for_the_shard(tmp_path):
+    file = extract(tmp_path, KEYS)
+    one, other, last = cut_shards([file], key="key", sent=["text"], passthrough=[], rows_per_job=2)
+    assert balance(tmp_path, [file], [[key] for key in KEYS], [], shards=[one, *other.halves(), last]) == 6
+    with pytest.raises(IntegrityError, match=r"shard 2 .* does not begin where"):
+        balance(tmp_path, [file], [[key] for key in KEYS], [], shards=[one, other.halves()[0], last])
 
 
 @settings(deadline=None, max_examples=40)
 @given(
-    keys=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4), min_size=1),
+    keys=st.lists(st.one_of(texts, st.sampled_from(AWKWARD)), min_size=1, max_size=12),
+    chunk_bytes=st.sampled_from([16, 50, 1024]),
     data=st.data(),
 )
-def test_any_keys_balance_in_any_order_and_never_when_one_is_lost(tmp_path_factory, keys, data):
+def test_any_keys_balance_and_never_when_one_is_lost(tmp_path_factory, keys, chunk_bytes, data):
     folder = tmp_path_factory.mktemp("keys")
-    shuffled = data.draw(st.permutations(keys))
-    cut = data.draw(st.integers(0, len(keys)))
-    assert balance(folder, keys, shuffled[:cut], shuffled[cut:]) == len(keys)
-    with pytest.raises(IntegrityError):
-        balance(folder, keys, shuffled[: max(cut - 1, 0)], shuffled[max(cut, 1) :])
+    refused = data.draw(st.lists(st.integers(1, len(keys)), unique=True))
+    file = extract(folder, keys, refused, chunk_bytes=chunk_bytes)
+    scored = [[key] for record, key in enumerate(keys, 1) if record not in refused]
+    quarantined = [("extract.csv", record) for record in refused]
+    assert balance(folder, [file], scored, quarantined) == len(keys)
+    if scored:
+        with pytest.raises(IntegrityError):
+            balance(folder, [file], scored[1:], quarantined)
+    if refused:
+        with pytest.raises(IntegrityError):
+            balance(folder, [file], scored, quarantined[1:])
 
 
 @pytest.mark.parametrize("change", ["another content", "gone"])
 def test_an_input_that_changed_since_the_plan_is_named(tmp_path, change):
-    extract = write(tmp_path / "extract.csv", [["key"], ["a"]])
-    file = planned(extract)
-    predictions = write(tmp_path / "predictions.csv", [["key", "p"], ["a", "1"]])
-    quarantine = write(tmp_path / "quarantine.csv", [QUARANTINE])
+    file = extract(tmp_path, KEYS)
+    before = planned(file.file.path)
+    predictions = write_csv(tmp_path / "predictions.csv", [["key", "p"], *[[key, "1"] for key in KEYS]])
     if change == "gone":
-        extract.unlink()
+        file.file.path.unlink()
     else:
-        write(extract, [["key"], ["a"], ["b"]])
+        extract(tmp_path, [*KEYS[:-1], "g"])
     with pytest.raises(InputError, match=r"extract\.csv' is not the one that this run has checked"):
-        balance_keys([file], predictions=predictions, quarantine=quarantine)
+        balance_keys(
+            [before],
+            [file],
+            cut_shards([file], key="key", sent=["text"], passthrough=[], rows_per_job=9),
+            key="key",
+            shows_keys=True,
+            predictions=predictions,
+            quarantine=quarantine_of(tmp_path, []),
+        )

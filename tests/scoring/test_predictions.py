@@ -1,6 +1,6 @@
 """Merging: kept columns and outputs side by side, in input order, and nothing else."""
 
-import csv
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -9,34 +9,27 @@ from hypothesis import strategies as st
 
 from bes.errors import IntegrityError
 from scoring.predictions import merge_predictions
-from scoring.shards import Shard
+from scoring.shards import cut_shards
+from tests.scoring.accepting import AWKWARD, accept, read_csv, write_csv
 
 # Files are written, which takes as long as the disk takes.
 to_disk = settings(deadline=None, max_examples=50)
 
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=6)
-AWKWARD = ['"', "a, b", "two\nlines", "two\r\nlines", "a lone\rcarriage return", "007", "1.50", "NA", "", "  blanks  "]
 
 
-def write(path, rows):
-    with path.open("w", encoding="utf-8", newline="") as target:
-        csv.writer(target).writerows(rows)
-    return path
-
-
-def read(path):
-    with path.open(encoding="utf-8", newline="") as source:
-        return list(csv.reader(source, strict=True))
-
-
-def shard_with_output(folder, index, kept, scored):
+def shard_with_output(folder, index, kept, scored, *, key="key", **how):
     """A shard of the run with its output; both tables begin with their header."""
     folder.mkdir(exist_ok=True)
-    kept_path = write(folder / f"{index}-kept.csv", kept)
-    shard = Shard(
-        index=index, file="reviews.csv", first_row=0, n_rows=len(kept) - 1, sent_path=kept_path, kept_path=kept_path
+    source = accept(write_csv(folder / f"{index}-reviews.csv", kept), name="reviews.csv", **how)
+    (shard,) = cut_shards(
+        [source],
+        key=key,
+        sent=[kept[0][0]],
+        passthrough=[name for name in kept[0] if name != key],
+        rows_per_job=100_000,
     )
-    return shard, write(folder / f"{index}-output.csv", scored)
+    return replace(shard, index=index), write_csv(folder / f"{index}-output.csv", scored)
 
 
 @pytest.fixture
@@ -55,14 +48,14 @@ def test_kept_columns_come_first_and_rows_keep_their_order(work, path):
         shard_with_output(work, 1, [["key", "note"], ["c", "3"]], [["label"], ["yes"]]),
     ]
     assert merge_predictions(outputs, path) == 3
-    assert read(path) == [["key", "note", "label"], ["b", "1", "yes"], ["a", "2", "no"], ["c", "3", "yes"]]
+    assert read_csv(path) == [["key", "note", "label"], ["b", "1", "yes"], ["a", "2", "no"], ["c", "3", "yes"]]
 
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_text_survives_on_both_sides(work, path, text):
     outputs = [shard_with_output(work, 0, [["key", "note"], ["a", text]], [["label", "p"], [text, "0.10"]])]
     merge_predictions(outputs, path)
-    assert read(path) == [["key", "note", "label", "p"], ["a", text, text, "0.10"]]
+    assert read_csv(path) == [["key", "note", "label", "p"], ["a", text, text, "0.10"]]
 
 
 @to_disk
@@ -72,7 +65,7 @@ def test_any_text_survives(tmp_path_factory, rows):
     kept, scored = [[one] for one, _ in rows], [[other] for _, other in rows]
     outputs = [shard_with_output(folder, 0, [["key"], *kept], [["label"], *scored])]
     assert merge_predictions(outputs, folder / "predictions.csv") == len(rows)
-    assert read(folder / "predictions.csv") == [["key", "label"], *[list(row) for row in rows]]
+    assert read_csv(folder / "predictions.csv") == [["key", "label"], *[list(row) for row in rows]]
 
 
 @to_disk
@@ -87,7 +80,7 @@ def test_every_row_of_every_shard_is_there_once(tmp_path_factory, sizes):
         for index, of_shard in enumerate(keys)
     ]
     assert merge_predictions(iter(outputs), folder / "predictions.csv") == sum(sizes)
-    assert read(folder / "predictions.csv") == [
+    assert read_csv(folder / "predictions.csv") == [
         ["key", "label"],
         *[[key, f"of {key}"] for of_shard in keys for key in of_shard],
     ]
@@ -103,14 +96,14 @@ def test_the_result_is_read_by_pandas_as_it_was_written(work, path):
 @pytest.mark.parametrize("header", [["label", "label"], ["", "p"], ["Unnamed: 0", ""], ["1", "1.1"]])
 def test_names_of_output_columns_keep_their_text(work, path, header):
     merge_predictions([shard_with_output(work, 0, [["key"], ["a"]], [header, ["yes", "0.5"]])], path)
-    assert read(path) == [["key", *header], ["a", "yes", "0.5"]]
+    assert read_csv(path) == [["key", *header], ["a", "yes", "0.5"]]
 
 
 def test_a_byte_order_mark_of_an_output_is_not_part_of_its_first_name(work, path):
     shard, output = shard_with_output(work, 0, [["key"], ["a"]], [["label"], ["yes"]])
     output.write_bytes(b"\xef\xbb\xbf" + output.read_bytes())
     merge_predictions([(shard, output)], path)
-    assert read(path) == [["key", "label"], ["a", "yes"]]
+    assert read_csv(path) == [["key", "label"], ["a", "yes"]]
 
 
 @pytest.mark.parametrize("header", [["p", "label"], ["label", "q"], ["label"], ["label", "p", "q"]])
@@ -132,9 +125,10 @@ def test_an_output_with_a_column_that_the_rows_bring_along_is_refused_and_leaves
     assert list(path.parent.iterdir()) == []
 
 
-def test_an_output_of_another_length_is_never_paired_with_the_rows(work, path):
-    outputs = [shard_with_output(work, 0, [["key"], ["a"], ["b"]], [["label"], ["yes"]])]
-    with pytest.raises(IntegrityError, match=r"shard 0 \(reviews.csv, 2 rows\) has 1 rows instead of 2"):
+@pytest.mark.parametrize("n_rows", [0, 1, 3])
+def test_an_output_of_another_length_is_never_paired_with_the_rows(work, path, n_rows):
+    outputs = [shard_with_output(work, 0, [["key"], ["a"], ["b"]], [["label"], *[["yes"]] * n_rows])]
+    with pytest.raises(IntegrityError, match=rf"shard 0 \(reviews.csv, 2 rows\) has {n_rows} rows instead of 2"):
         merge_predictions(outputs, path)
     assert list(path.parent.iterdir()) == []
 
@@ -153,5 +147,51 @@ def test_a_merge_replaces_the_earlier_predictions(work, path):
     path.parent.mkdir()
     path.write_text("earlier " * 100)
     merge_predictions([shard_with_output(work, 0, [["key"], ["a"]], [["label"], ["yes"]])], path)
-    assert read(path) == [["key", "label"], ["a", "yes"]]
+    assert read_csv(path) == [["key", "label"], ["a", "yes"]]
     assert [file.name for file in path.parent.iterdir()] == ["predictions.csv"]
+
+
+def test_an_output_without_anything_is_refused(work, path):
+    shard, output = shard_with_output(work, 0, [["key"], ["a"]], [["label"], ["yes"]])
+    output.write_bytes(b"")
+    with pytest.raises(IntegrityError, match="has 0 rows instead of 1"):
+        merge_predictions([(shard, output)], path)
+
+
+def test_predictions_of_rows_without_a_key_begin_with_file_and_record(work, path):
+    outputs = [
+        shard_with_output(work, 0, [["note"], ["x"], ["bad"], ["y"]], [["p"], ["1"], ["2"]], key=None, rejected=[2])
+    ]
+    assert merge_predictions(outputs, path) == 2
+    assert read_csv(path) == [
+        ["file", "record", "note", "p"],
+        ["reviews.csv", "1", "x", "1"],
+        ["reviews.csv", "3", "y", "2"],
+    ]
+
+
+def test_an_output_with_a_column_called_record_is_refused_where_rows_have_no_key(work, path):
+    outputs = [shard_with_output(work, 0, [["note"], ["x"]], [["record"], ["1"]], key=None)]
+    with pytest.raises(IntegrityError, match="columns that the rows bring along: record"):
+        merge_predictions(outputs, path)
+
+
+def test_quotes_stand_only_where_they_are_needed_whatever_the_output_has(work, path):
+    shard, output = shard_with_output(work, 0, [["key", "note"], ["a", 'a "word"'], ["b", ""]], [["label"]])
+    output.write_bytes(b'"label","p"\n"yes, no","0.5"\n"no",\n')
+    merge_predictions([(shard, output)], path)
+    assert path.read_bytes() == b'key,note,label,p\r\na,"a ""word""","yes, no",0.5\r\nb,,no,\r\n'
+
+
+@pytest.mark.parametrize("chunk_bytes", [1000, 1024 * 1024])
+def test_the_predictions_do_not_depend_on_how_much_was_read_at_once(work, path, chunk_bytes):
+    # Twice what is read of the output at once.
+    texts = [f"{text} {row}" for row in range(60_000) for text in AWKWARD[:5]]
+    kept = [[str(row), texts[row]] for row in range(0, len(texts), 50)]
+    scored = [[texts[row], "0.5" * 400] for row in range(0, len(texts), 50)]
+    outputs = [shard_with_output(work, 0, [["key", "note"], *kept], [["label", "p"], *scored], chunk_bytes=chunk_bytes)]
+    merge_predictions([outputs[0]], path)
+    assert read_csv(path) == [
+        ["key", "note", "label", "p"],
+        *[[*one, *other] for one, other in zip(kept, scored, strict=True)],
+    ]

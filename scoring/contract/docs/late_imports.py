@@ -1,0 +1,42 @@
+"""Modules that are imported by others and rarely used: they are loaded at the first use."""
+
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+
+
+class _LoadedAtFirstUse(importlib.abc.MetaPathFinder):
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname not in self._names:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec is not None and spec.loader is not None:
+            spec.loader = importlib.util.LazyLoader(spec.loader)
+        return spec
+
+
+@contextmanager
+def loaded_at_first_use(*names: str) -> Iterator[None]:
+    """Put off the loading of modules that are imported within the block.
+
+    Nothing stays patched: the block's end takes the finder away, and a module that is still unloaded then is loaded
+    whole by the next import of it, or by whatever reads from it first. One that is loaded already stays as it is.
+
+    Args:
+        names: Full names, such as `scipy.stats`.
+    """
+    finder = _LoadedAtFirstUse(frozenset(names))
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)

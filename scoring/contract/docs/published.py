@@ -1,0 +1,166 @@
+"""What may be stored and shown of a suite's result: figures and a few short examples, none of them secret."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final
+
+# A review can be pages long, and a page is for reading.
+MAX_TEXT_CHARACTERS: Final = 200
+REDACTED: Final = "(sensitive)"
+
+# What is left of the result of a rule about a sensitive column: numbers of rows, and no value of any.
+_COUNTS: Final = frozenset(
+    {
+        "element_count",
+        "missing_count",
+        "missing_percent",
+        "unexpected_count",
+        "unexpected_percent",
+        "unexpected_percent_total",
+        "unexpected_percent_nonmissing",
+        "unexpected_index_column_names",
+    }
+)
+# They repeat the examples, and the first claims to be all of the values.
+_REPEATED: Final = frozenset({"unexpected_list", "partial_unexpected_index_list"})
+# GX's own, about how it was run.
+_NOT_OF_THE_RULE: Final = frozenset({"batch_id", "row_condition", "condition_parser"})
+_META: Final = ("great_expectations_version", "run_id", "validation_time")
+_PLACE: Final = "where"
+
+
+def published(result: Mapping[str, Any], *, sensitive: Collection[str]) -> dict[str, Any]:
+    """Return what is stored of a suite's result.
+
+    Args:
+        result: GX's result of the suite, as JSON.
+        sensitive: Columns whose cells are shown nowhere; nor are those beside them in a rule over several columns.
+    """
+    return {
+        "suite_name": result["suite_name"],
+        "success": result["success"],
+        "statistics": result["statistics"],
+        # All else that GX tells is about the table in memory that stands in for the files.
+        "meta": {name: result["meta"][name] for name in _META},
+        "results": [_published_rule(one, sensitive) for one in result["results"]],
+    }
+
+
+def drawn(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what GX's pages are drawn from: each row that breaks a rule in one text, with its place in another.
+
+    GX's own table has a column for each part of a place, in which the file is repeated for every row of one value.
+
+    Args:
+        result: A published result.
+    """
+    # The header of GX's pages shows it.
+    meta = result["meta"] | {"batch_spec": {"data_asset_name": result["suite_name"]}}
+    rules = [one | {"result": _drawn_rule(one["result"])} for one in result["results"]]
+    return {**result, "meta": meta, "results": rules}
+
+
+def observed(figures: Mapping[str, Any]) -> str:
+    """Put into words what a rule about a column or the table found; empty for a rule about rows.
+
+    Args:
+        figures: A rule's result, published.
+    """
+    if not figures or "element_count" in figures:
+        return ""
+    if figures.get("observed_value") is not None:
+        return str(figures["observed_value"])
+    lists = (("unexpected", "partial_unexpected_list"), ("missing", "partial_missing_list"))
+    parts = [f"{says} {', '.join(map(str, figures[name]))}" for says, name in lists if figures.get(name)]
+    return "; ".join(parts) or "no value"
+
+
+def columns_of(configuration: Mapping[str, Any]) -> list[str]:
+    """Return the columns whose cells an expectation is about; none for one about the table.
+
+    Args:
+        configuration: The expectation as GX writes it: `type` and `kwargs`.
+    """
+    kwargs = configuration["kwargs"]
+    if configuration["type"].startswith("expect_table_"):
+        return []
+    one_by_one = [kwargs[name] for name in ("column", "column_A", "column_B") if name in kwargs]
+    return [*one_by_one, *kwargs.get("column_list", [])]
+
+
+def in_every_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401
+    """Return a JSON value with all its texts changed, names of members included."""
+    match value:
+        case str():
+            return change(value)
+        case Mapping():
+            return {change(name): in_every_text(item, change) for name, item in value.items()}
+        case list() | tuple():
+            return [in_every_text(item, change) for item in value]
+        case _:
+            return value
+
+
+def _published_rule(one: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, Any]:
+    figures = {name: value for name, value in one["result"].items() if name not in _REPEATED}
+    if not set(sensitive).isdisjoint(columns_of(one["expectation_config"])):
+        figures = _without_cells(figures)
+    configuration = one["expectation_config"]
+    kwargs = {name: value for name, value in configuration["kwargs"].items() if name not in _NOT_OF_THE_RULE}
+    return {
+        "success": one["success"],
+        "expectation_config": configuration | {"kwargs": kwargs},
+        "result": in_every_text(figures, lambda text: text[:MAX_TEXT_CHARACTERS]),
+        "meta": one["meta"],
+        "exception_info": one["exception_info"],
+    }
+
+
+def _without_cells(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how many rows break a rule and where they stand, and nothing of what is in them."""
+    kept = {name: value for name, value in figures.items() if name in _COUNTS}
+    if "observed_value" in figures:
+        kept["observed_value"] = REDACTED
+    rows = figures.get("unexpected_index_list")
+    if rows:
+        places = _places(rows)
+        kept["unexpected_index_list"] = [
+            {name: value if name in places else REDACTED for name, value in row.items()} for row in rows
+        ]
+        kept["partial_unexpected_list"] = [REDACTED]
+        kept["partial_unexpected_counts"] = [{"value": REDACTED, "count": len(rows)}]
+    return kept
+
+
+def _drawn_rule(figures: Mapping[str, Any]) -> dict[str, Any]:
+    rows = figures.get("unexpected_index_list")
+    if not rows:
+        return dict(figures)
+    places = _places(rows)
+    values = [_value(row, places) for row in rows]
+    return {
+        **figures,
+        "partial_unexpected_list": values,
+        "partial_unexpected_counts": [{"value": value, "count": n} for value, n in Counter(values).most_common()],
+        "unexpected_index_list": [
+            {"value": value, _PLACE: _place(row, places)} for value, row in zip(values, rows, strict=True)
+        ],
+        "unexpected_index_column_names": [_PLACE],
+    }
+
+
+def _places(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What file, record and line are called: they stand behind the cells. Not every expectation of GX's names them."""
+    return list(rows[0])[-3:]
+
+
+def _value(row: Mapping[str, Any], places: Sequence[str]) -> str:
+    cells = {name: "(empty)" if cell is None else str(cell) for name, cell in row.items() if name not in places}
+    if len(cells) == 1 or set(cells.values()) == {REDACTED}:
+        return next(iter(cells.values()))
+    return ", ".join(f"{name} = {cell}" for name, cell in cells.items())
+
+
+def _place(row: Mapping[str, Any], places: Sequence[str]) -> str:
+    file, _, line = (row[name] for name in places)
+    return f"{file} line {line}"

@@ -1,0 +1,154 @@
+"""The accepted rows of a file: where they stand in it. The file itself is the only copy of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from bes.errors import InputError
+from scoring.contract.reading.blocks import Block, BlockReader
+from scoring.contract.reading.cutting import Chunk
+from scoring.contract.reading.dialect import Dialect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ChunkMap:
+    """The chunks in which a file was read, in order. All have the shape (n_chunks,), int64 but for the last.
+
+    Args:
+        offset: Of the first byte in the file.
+        size_bytes: Of the chunk.
+        first_record: Number of its first record in the file, from 1.
+        first_line: Physical line on which that begins, from 1.
+        n_records: Records that begin in it.
+        n_readable: Those of them that can be read.
+        is_clean: Whether it was cut without the strict reader.
+    """
+
+    offset: npt.NDArray[np.int64]
+    size_bytes: npt.NDArray[np.int64]
+    first_record: npt.NDArray[np.int64]
+    first_line: npt.NDArray[np.int64]
+    n_records: npt.NDArray[np.int64]
+    n_readable: npt.NDArray[np.int64]
+    is_clean: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CheckedFile:
+    """A file that was read to its end.
+
+    Args:
+        name: How people call it.
+        columns: In the order of the file.
+        chunks: How it was read.
+    """
+
+    path: Path
+    name: str
+    dialect: Dialect
+    columns: tuple[str, ...]
+    chunks: ChunkMap
+
+    @property
+    def n_records(self) -> int:
+        """Records of the file, readable or not."""
+        return int(self.chunks.n_records.sum())
+
+    def reread(self, numbers: Sequence[int]) -> Iterator[tuple[int, Block]]:
+        """Chunks by their numbers, from 0, each with the block that was read from it before.
+
+        Raises:
+            InputError: The file is not what it was.
+        """
+        reader = BlockReader(self.dialect, self.columns)
+        with self.path.open("rb") as file:
+            for number in numbers:
+                yield number, self._block(file, number, reader)
+
+    def _block(self, file: BinaryIO, number: int, reader: BlockReader) -> Block:
+        offset, size = int(self.chunks.offset[number]), int(self.chunks.size_bytes[number])
+        file.seek(offset)
+        data = file.read(size)
+        if self.chunks.is_clean[number]:
+            block = reader.read(Chunk(offset=offset, data=data, reading=None))
+        else:
+            block = reader.read_strictly(data)
+        if len(data) != size or block.n_records != self.chunks.n_records[number]:
+            raise InputError(
+                f"The input file {str(self.path)!r} is not the one that this run has checked.",
+                "Put the file back, or run again on the file as it is now.",
+            )
+        return block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows:
+    """Some accepted rows.
+
+    Args:
+        text: A text column for each column that was asked for; null for an empty cell.
+        record: Shape (n_rows,), int64: number of each record in its file, from 1.
+    """
+
+    text: pa.RecordBatch
+    record: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AcceptedFile:
+    """A file and the records of it that are scored.
+
+    Args:
+        rejected: Shape (n_rejected,), int64, ascending: numbers of the records that are not, from 1.
+    """
+
+    file: CheckedFile
+    rejected: npt.NDArray[np.int64]
+
+    @property
+    def n_rows(self) -> int:
+        """Number of accepted rows."""
+        return self.file.n_records - len(self.rejected)
+
+    def record_of(self, row: int) -> int:
+        """Number of the record of an accepted row.
+
+        Args:
+            row: Place among the accepted rows of this file, from 0.
+        """
+        n_accepted_before = self.rejected - 1 - np.arange(len(self.rejected))
+        return row + 1 + int(np.searchsorted(n_accepted_before, row, side="right"))
+
+    def rows(self, first: int, n_rows: int, columns: Sequence[str]) -> Iterator[Rows]:
+        """Read accepted rows from the file, some thousands at a time.
+
+        Args:
+            first: Place of the first one among the accepted rows, from 0.
+            n_rows: How many, at least 1.
+            columns: Which columns, in which order.
+
+        Raises:
+            InputError: The file is not what it was.
+        """
+        low, high = self.record_of(first), self.record_of(first + n_rows - 1)
+        firsts = self.file.chunks.first_record
+        begin, end = int(np.searchsorted(firsts, low, side="right")) - 1, int(np.searchsorted(firsts, high, "right"))
+        for number, block in self.file.reread(range(begin, end)):
+            record = firsts[number] + block.index
+            wanted = np.flatnonzero((record >= low) & (record <= high) & ~self._is_rejected(record))
+            if len(wanted):
+                text = block.text.select(list(columns))
+                is_all = len(wanted) == text.num_rows
+                yield Rows(text=text if is_all else text.take(pa.array(wanted)), record=record[wanted])
+
+    def _is_rejected(self, record: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        if not len(self.rejected):
+            return np.zeros(len(record), dtype=bool)
+        nearest = self.rejected[np.minimum(np.searchsorted(self.rejected, record), len(self.rejected) - 1)]
+        is_rejected: npt.NDArray[np.bool_] = nearest == record
+        return is_rejected
