@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from bes.errors import InputError
 from scoring.contract.docs.datadocs import folder_name, keep, safe_page, with_stand_ins
-from scoring.contract.docs.late_imports import loaded_at_first_use
+from scoring.contract.docs.late_imports import loaded_at_first_use, without_garbage_collection
 from scoring.contract.docs.metrics import ALL_RECORDS, MetricAnswers, place_names
 from scoring.contract.docs.published import drawn, observed, published
 from scoring.contract.docs.unanswered import not_evaluated, refuse_unanswered
@@ -30,7 +30,7 @@ from scoring.contract.rules.rules import Rule
 # GX writes hundreds of lines at INFO, and at WARNING what a metric failed for: that becomes an error of ours.
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
 # `scipy.stats` and `altair` are a third of GX's import, and only expectations about distributions use them.
-with warnings.catch_warnings(), loaded_at_first_use("scipy.stats", "altair"):
+with warnings.catch_warnings(), without_garbage_collection(), loaded_at_first_use("scipy.stats", "altair"):
     # GX meets deprecations of its own dependencies at import; none of them is for our users to mend.
     warnings.simplefilter("ignore")
     import great_expectations as gx

@@ -1,5 +1,6 @@
-"""Modules that are imported by others and rarely used: they are loaded at the first use."""
+"""Imports that take seconds, made to take fewer: what is rarely used waits, and nobody looks for garbage meanwhile."""
 
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -40,3 +41,15 @@ def loaded_at_first_use(*names: str) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Let nobody look for garbage within the block: imports make many objects and drop none of them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -34,7 +34,8 @@ class Moments:
         # A float may be too large to be squared or added: the result is infinite then, and no bounds hold.
         with np.errstate(over="ignore", invalid="ignore"):
             distances = numbers - total / numbers.size
-            return cls(n=int(numbers.size), total=total, squares=float(np.dot(distances, distances)))
+            # Not by `dot`: its threads wait busily for the next call, and the sum depends on their number.
+            return cls(n=int(numbers.size), total=total, squares=float(np.square(distances).sum()))
 
     def merged(self, other: "Moments") -> "Moments":
         """Return what is known of both.

@@ -1,11 +1,14 @@
+import gc
 import subprocess
 import sys
 
-from scoring.contract.docs.late_imports import loaded_at_first_use
+import pytest
+
+from scoring.contract.docs.late_imports import loaded_at_first_use, without_garbage_collection
 
 FIRST_USE = """
 import sys
-from scoring.contract.docs.late_imports import loaded_at_first_use
+from scoring.contract.docs.late_imports import loaded_at_first_use, without_garbage_collection
 
 finders = list(sys.meta_path)
 with loaded_at_first_use("wave"):
@@ -33,3 +36,15 @@ def test_a_module_that_is_loaded_stays_as_it_is():
 
     assert again is before
     assert type(again).__name__ == "module"
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_garbage_is_looked_for_after_the_block_as_it_was_before(is_enabled: bool):
+    before = gc.isenabled()
+    (gc.enable if is_enabled else gc.disable)()
+    try:
+        with without_garbage_collection():
+            assert not gc.isenabled()
+        assert gc.isenabled() is is_enabled
+    finally:
+        (gc.enable if before else gc.disable)()
