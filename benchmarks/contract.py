@@ -26,7 +26,7 @@ MEGABYTE = 1_000_000
 _MOST_FOR_PANDAS = 1000
 _FLOOR_BLOCK_BYTES = 4 << 20
 _FAULT_SHARE = 0.001
-_OUR_PASS = "our pass, with quarantine"
+_OURS = "our pass, with quarantine"
 _WITH_FAULTS = f"our pass, {_FAULT_SHARE:.1%} of the records wrong"
 
 
@@ -111,7 +111,7 @@ def only_import(_path: Path, _folder: Path) -> None:
 
 WAYS: dict[str, Callable[[Path, Path], None]] = {
     "parse with Arrow, streamed (the floor)": floor,
-    _OUR_PASS: only_pass,
+    _OURS: only_pass,
     "our whole check, with GX and Data Docs": whole_check,
     "GX on pandas, whole file": gx_on_pandas,
     "import of GX alone": only_import,
@@ -146,7 +146,7 @@ def measure(megabytes: int, repeats: int) -> dict[str, Cost]:
             for way in chosen:
                 costs[way].append(run_apart(way, path))
         write_reviews(path, megabytes * MEGABYTE, fault_share=_FAULT_SHARE)
-        costs[_WITH_FAULTS] = [run_apart(_OUR_PASS, path) for _ in range(repeats)]
+        costs[_WITH_FAULTS] = [run_apart(_OURS, path) for _ in range(repeats)]
     return {way: _median(of) for way, of in costs.items()}
 
 
