@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from bes.errors import IntegrityError
-from scoring.contract.reading.blocks import Block, BlockReader
+from scoring.contract.reading.block_reader import BlockReader
+from scoring.contract.reading.blocks import Block
 from scoring.contract.reading.cutting import Cutter
 from scoring.contract.reading.dialect import Dialect
 from scoring.contract.reading.strict import StrictReader

@@ -20,7 +20,8 @@ from scoring.contract.findings import FaultTally
 from scoring.contract.model import Contract
 from scoring.contract.quarantine import Quarantine
 from scoring.contract.reading.accepted import AcceptedFile, CheckedFile, ChunkMap
-from scoring.contract.reading.blocks import Block, BlockReader
+from scoring.contract.reading.block_reader import BlockReader
+from scoring.contract.reading.blocks import Block
 from scoring.contract.reading.cutting import CHUNK_BYTES, Chunk, Cutter
 from scoring.contract.reading.preflight import InspectedFile
 from scoring.contract.reading.strict import Unreadable

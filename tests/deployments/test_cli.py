@@ -169,7 +169,9 @@ def test_a_job_that_fails_ends_the_run_with_the_services_words(
     contract = yaml.safe_load((repository / "data/contracts/book_reviews.yaml").read_text())
     # The service's port takes Col2; it is found out only when the job runs.
     wrong = write(
-        tmp_path, yaml.safe_dump({**contract, "inputs": {"input1": ["review_id"]}, "golden": []}), "book_reviews.yaml"
+        tmp_path,
+        yaml.safe_dump({**contract, "inputs": {"input1": ["review_id"]}, "golden": []}, sort_keys=False),
+        "book_reviews.yaml",
     )
 
     done = cli("run", write(tmp_path, GOOD), "--contract", wrong, environment=stack_environment)

@@ -125,7 +125,7 @@ def test_a_run_that_fails_cancels_its_other_jobs_and_is_failed_in_prefect(
 ):
     contract = yaml.safe_load((repository / "data/contracts/book_reviews.yaml").read_text())
     wrong = tmp_path / "book_reviews.yaml"
-    wrong.write_text(yaml.safe_dump({**contract, "inputs": {"input1": ["review_id"]}, "golden": []}))
+    wrong.write_text(yaml.safe_dump({**contract, "inputs": {"input1": ["review_id"]}, "golden": []}, sort_keys=False))
     extract = tmp_path / "extract.csv"
     extract.write_text(EXTRACT)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from scoring.contract.reading.accepted import AcceptedFile, CheckedFile, ChunkMap
-from scoring.contract.reading.blocks import BlockReader
+from scoring.contract.reading.block_reader import BlockReader
 from scoring.contract.reading.cutting import CHUNK_BYTES, Cutter
 from scoring.contract.reading.dialect import Dialect
 from scoring.contract.reading.strict import StrictReader

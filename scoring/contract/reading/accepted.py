@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from bes.errors import InputError
-from scoring.contract.reading.blocks import Block, BlockReader
+from scoring.contract.reading.block_reader import BlockReader
+from scoring.contract.reading.blocks import Block
 from scoring.contract.reading.cutting import Chunk
 from scoring.contract.reading.dialect import Dialect
 
@@ -74,16 +75,16 @@ class CheckedFile:
         offset, size = int(self.chunks.offset[number]), int(self.chunks.size_bytes[number])
         file.seek(offset)
         data = file.read(size)
-        if self.chunks.is_clean[number]:
-            block = reader.read(Chunk(offset=offset, data=data, reading=None))
-        else:
-            block = reader.read_strictly(data)
-        if len(data) != size or block.n_records != self.chunks.n_records[number]:
-            raise InputError(
-                f"The input file {str(self.path)!r} is not the one that this run has checked.",
-                "Put the file back, or run again on the file as it is now.",
-            )
-        return block
+        if len(data) == size:
+            is_clean = self.chunks.is_clean[number]
+            chunk = Chunk(offset=offset, data=data, reading=None)
+            block = reader.read(chunk) if is_clean else reader.read_strictly(data)
+            if block.n_records == self.chunks.n_records[number]:
+                return block
+        raise InputError(
+            f"The input file {str(self.path)!r} is not the one that this run has checked.",
+            "Put the file back, or run again on the file as it is now.",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -22,6 +22,19 @@ _MESSAGES: Final[dict[Fault, str]] = {
 }
 
 
+def message_of(fault: Fault, *, dialect: Dialect, found: int = 0, wanted: int | None = None) -> str:
+    """Say what is wrong with a record, and what to do.
+
+    Args:
+        fault: What it breaks.
+        dialect: How its file is written.
+        found: Fields that it has, of a ragged one.
+        wanted: Fields that it must have.
+    """
+    facts = {"found": found, "wanted": wanted, "encoding": dialect.encoding.upper()}
+    return _MESSAGES[fault].format(**facts, limit=f"{MAX_RECORD_BYTES:,}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a record stands in the bytes that were read.
@@ -186,8 +199,7 @@ class StrictReader:
         return self._refusal(fault, len(data), goes_on=True)
 
     def _refusal(self, fault: Fault, end: int, *, found: int = 0, goes_on: bool = False) -> "_Refused":
-        facts = {"found": found, "wanted": self._n_columns, "encoding": self._dialect.encoding.upper()}
-        message = _MESSAGES[fault].format(**facts, limit=f"{MAX_RECORD_BYTES:,}")
+        message = message_of(fault, dialect=self._dialect, found=found, wanted=self._n_columns)
         return _Refused(fault, message, end, goes_on)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from scoring.contract.model import Contract
 from scoring.contract.quarantine import Quarantine
-from scoring.contract.reading.blocks import Block, BlockReader
+from scoring.contract.reading.block_reader import BlockReader
+from scoring.contract.reading.blocks import Block
 from scoring.contract.reading.cutting import Chunk, Cutter
 from scoring.contract.reading.dialect import Dialect
 from scoring.contract.rules.rules import Rule, rules_of

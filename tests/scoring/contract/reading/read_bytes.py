@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scoring.contract.reading.blocks import BlockReader
+from scoring.contract.reading.block_reader import BlockReader
 from scoring.contract.reading.cutting import Cutter
 from scoring.contract.reading.dialect import Dialect
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bes.errors import InputError
 from scoring.contract.reading.accepted import AcceptedFile, CheckedFile, ChunkMap
-from scoring.contract.reading.blocks import BlockReader
+from scoring.contract.reading.block_reader import BlockReader
 from scoring.contract.reading.cutting import Cutter
 from scoring.contract.reading.dialect import Dialect
 
@@ -63,11 +63,12 @@ def test_any_stretch_of_accepted_rows_is_found_again(tmp_path_factory, kinds, da
     assert found(file, first, n_rows) == [(number, str(number)) for number in good[first : first + n_rows]]
 
 
-def test_a_file_that_has_changed_since_is_refused_by_name(tmp_path: Path):
+@pytest.mark.parametrize("changed", ["1,x\n2\ny\n", "1,x\n", ""])
+def test_a_file_that_has_changed_since_is_refused_by_name(tmp_path: Path, changed: str):
     path = tmp_path / "a.csv"
     path.write_text("1,x\n2,y\n")
     file = accepted(path, rejected=[])
-    path.write_text("1,x\n2\ny\n")
+    path.write_text(changed)
 
     with pytest.raises(InputError, match=r"a\.csv' is not the one that this run has checked"):
         found(file, 0, 2)
