@@ -46,7 +46,7 @@ def summary_text(summary: RunSummary) -> str:
     rows = [
         ("rows in", f"{summary.n_input:,}"),
         ("scored", f"{summary.n_scored:,}"),
-        ("quarantined", f"{summary.n_quarantined:,}"),
+        ("quarantined", f"{summary.n_quarantined:,}{_refused(summary)}"),
         ("failed", f"{summary.n_failed:,}"),
         ("jobs", f"{summary.n_jobs:,}"),
         ("duration", f"{summary.duration_seconds:.1f} s"),
@@ -57,3 +57,7 @@ def summary_text(summary: RunSummary) -> str:
     ]
     lines = [f"Run {summary.run_key} is {summary.status}: every row is accounted for.", ""]
     return "\n".join(lines + [f"  {name:<12} {value}" for name, value in rows])
+
+
+def _refused(summary: RunSummary) -> str:
+    return f", {summary.n_refused:,} of them refused by the web service" if summary.n_refused else ""

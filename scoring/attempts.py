@@ -36,6 +36,13 @@ class AttemptState(StrEnum):
         return self in (AttemptState.SUBMITTED, AttemptState.STARTED)
 
 
+class Verdict(StrEnum):
+    """What follows for the rows of an attempt that failed because of them. It is final in its generation."""
+
+    HALVED = "halved"
+    REFUSED = "refused"
+
+
 class Attempt(Record):
     """One job for one shard, from the intent to submit it to its checked output.
 
@@ -45,6 +52,8 @@ class Attempt(Record):
         orphan_possible: A job may exist whose id is lost. It was never started, so it scores nothing.
         cause: Why nothing came of it, in our words.
         details: What the web service said, in its words.
+        verdict: Its rows are scored in halves from here on, or its only row is refused; written together with the end,
+            so that the same rows are never sent as a whole again.
     """
 
     number: int
@@ -62,6 +71,7 @@ class Attempt(Record):
     verified_at: datetime | None = None
     cause: str | None = None
     details: str | None = None
+    verdict: Verdict | None = None
     service_created_at: str | None = None
     service_start_time: str | None = None
     service_end_time: str | None = None

@@ -11,12 +11,13 @@ from scoring.shards import Shard
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """Rows of a run, counted."""
+    """Rows of a run, counted; `n_refused` of the quarantined ones are refused by the web service."""
 
     n_input: int
     n_scored: int
     n_quarantined: int
     n_failed: int
+    n_refused: int = 0
 
     def require_balance(self) -> None:
         """Refuse to go on with a run in which a row is unaccounted for.

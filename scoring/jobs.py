@@ -8,7 +8,7 @@ from bes.client import BesClient
 from bes.errors import JobFailed, NotFound, ProtocolError, RemoteError, Unavailable
 from bes.polling import PollingPlan, poll_jobs
 from bes.protocol import JobRequest, JobState, JobStatus
-from scoring.attempts import Attempt, AttemptState
+from scoring.attempts import Attempt, AttemptState, Verdict
 from scoring.failures import is_about_rows
 from scoring.open_run import OpenRun
 from scoring.plan import Job
@@ -25,6 +25,11 @@ _PAUSE_SECONDS = 2.0
 
 _NOT_ABOUT_JOBS = {"WebServiceNotFound", "WebServiceIdNotFoundInWorkspace", "WorkspaceNotFound", "ModelPackageNotFound"}
 """The documented reasons of a 404 that say nothing about a job."""
+
+_FOLLOWS = {
+    Verdict.HALVED: "Its halves are scored, to find the rows that the service refuses.",
+    Verdict.REFUSED: "The row is quarantined.",
+}
 
 
 def upload_shard(run: OpenRun, shard: Shard) -> str:
@@ -170,21 +175,22 @@ class _Wait:
 
 
 def judge_failure(run: OpenRun, job: Job, state: JobState) -> None:
-    """Decide whether a shard whose job ended in vain is tried again.
+    """Decide whether a shard whose job ended in vain is tried again, unless the journal has its verdict.
 
     Raises:
         JobFailed: It is not; names the shard and quotes the service.
     """
-    n_spent = run.journal_of(job.shard).n_spent
+    journal = run.journal_of(job.shard)
     failure = JobFailed(
         f"Job {job.job_id} of {job.shard.label} ended {state.status}: {state.details or 'no details given'}",
         "Mend what the service names in the input or the contract, then run again.",
         job.job_id,
         state.details,
     )
-    if state.status is JobStatus.FAILED and is_about_rows(state.details):
-        raise failure
-    if n_spent >= run.settings.max_attempts:
+    if journal.last is not None and journal.last.verdict is not None:
+        logger.warning("%s %s", failure.what, _FOLLOWS[journal.last.verdict])
+        return
+    if journal.n_spent >= run.settings.max_attempts:
         raise failure
     logger.warning("%s The shard is tried again.", failure.what)
 
@@ -252,10 +258,17 @@ def _note_end(journal: ShardJournal, state: JobState) -> None:
         journal.change(
             ends[state.status],
             details=state.details,
+            verdict=_verdict(journal.shard, state),
             service_created_at=state.created_at,
             service_start_time=state.start_time,
             service_end_time=state.end_time,
         )
+
+
+def _verdict(shard: Shard, state: JobState) -> Verdict | None:
+    if state.status is not JobStatus.FAILED or not is_about_rows(state.details):
+        return None
+    return Verdict.HALVED if shard.n_rows > 1 else Verdict.REFUSED
 
 
 def _is_gone(error: NotFound) -> bool:

@@ -1,14 +1,17 @@
 """The books row by row: what becomes of each record of the input, and which row each prediction belongs to.
 
 By place, the records of the quarantine and those that are scored are all records of the input. By key, the predictions
-are those of the accepted rows, which are read again from the input. And the input has not changed since it was planned.
+are those of the accepted rows without those that the web service refuses, read again from the input. And the input has
+not changed since it was planned.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from bes.errors import InputError, IntegrityError
@@ -36,6 +39,7 @@ def balance_keys(
     shows_keys: bool,
     predictions: Path,
     quarantine: Path,
+    refused: Iterable[Shard] = (),
 ) -> int:
     """Compare the records of the input with the results, in both directions.
 
@@ -47,6 +51,7 @@ def balance_keys(
         shows_keys: Whether an error may name keys, or has to count them.
         predictions: Scored rows in the order of the input; first comes what a row is known by.
         quarantine: Records that are not scored; first come file and record.
+        refused: Shards of a single row each that the web service does not score.
 
     Returns:
         Number of records in the input.
@@ -57,7 +62,9 @@ def balance_keys(
     """
     for file in inputs:
         _require_unchanged(file)
-    _require_all_cut(accepted, scored)
+    alone = list(refused)
+    _require_all_cut(accepted, sorted([*scored, *alone], key=lambda shard: shard.first_row))
+    accepted = [_without(file, alone) for file in accepted]
     places = Places(accepted, quarantine)
     if not _are_same(_identities(accepted, key, places), leading_columns(predictions, known_by(key))):
         raise _difference(accepted, key, predictions, shows_keys=shows_keys)
@@ -84,6 +91,11 @@ def _require_all_cut(accepted: Sequence[AcceptedFile], scored: Iterable[Shard]) 
         if n_cut[file.file.name] != file.n_rows:
             what = f"The shards of {file.file.name!r} hold {n_cut[file.file.name]} of its {file.n_rows} accepted rows."
             raise IntegrityError(what, _NEXT_STEP)
+
+
+def _without(file: AcceptedFile, refused: Sequence[Shard]) -> AcceptedFile:
+    records = [shard.first_record for shard in refused if shard.file == file.file.name]
+    return replace(file, rejected=np.union1d(file.rejected, np.array(records, dtype=np.int64)))
 
 
 def _identities(accepted: Sequence[AcceptedFile], key: str | None, places: Places | None) -> Iterator[pa.RecordBatch]:

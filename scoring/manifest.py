@@ -25,9 +25,10 @@ class InputFile(_Entry):
 
 
 class JobEntry(_Entry):
-    """One shard and the job that scored it."""
+    """One shard and the job that scored it; `part` names which part of it, where it was halved."""
 
     index: int
+    part: str = ""
     file: str
     first_row: int
     n_rows: int
@@ -46,6 +47,8 @@ class Manifest(_Entry):
     """Everything about a finished run. Paths are absolute; times are ISO 8601 in UTC.
 
     Args:
+        n_quarantined: Records that are not scored: they break the contract, or the web service refuses them.
+        n_refused: The latter alone.
         generation: 1, and one more each time the same work was scored again on request.
         run_date: The date under which it is published.
         published: Folder of its version in the container.
@@ -63,6 +66,7 @@ class Manifest(_Entry):
     n_input: int
     n_scored: int
     n_quarantined: int
+    n_refused: int = 0
     n_failed: int
     jobs: list[JobEntry]
     started_at: datetime

@@ -97,6 +97,19 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedRow:
+    """A row that the web service refuses, found alone in its shard.
+
+    Args:
+        shard: Of this one row.
+        words: What the service said of it, without credentials.
+    """
+
+    shard: Shard
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoredShard:
     """A shard whose job is finished and whose output is home and complete."""
 
@@ -105,3 +118,16 @@ class ScoredShard:
     output: StoredBlob
     output_path: Path
     n_rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of the accepted rows; both are in the order of the rows, and each row is in one of them.
+
+    Args:
+        scored: Shards, and parts of those that were halved.
+        refused: Rows that the web service does not score.
+    """
+
+    scored: list[ScoredShard]
+    refused: list[RefusedRow]

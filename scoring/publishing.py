@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +13,9 @@ from scoring.journal import RunState
 from scoring.keys import balance_keys
 from scoring.manifest import JobEntry, Manifest
 from scoring.open_run import OpenRun
-from scoring.plan import RunPlan, ScoredShard
+from scoring.plan import Outcome, RunPlan, ScoredShard
 from scoring.predictions import merge_predictions
+from scoring.refused import write_quarantine
 from scoring.versions import Version, point_to, version_folder
 
 logger = logging.getLogger(__name__)
@@ -25,19 +25,26 @@ _QUARANTINE = "quarantine.csv"
 _MANIFEST = "manifest.json"
 
 
-def merge_and_balance(plan: RunPlan, scored: Iterable[ScoredShard]) -> Books:
-    """Write the predictions aside, and prove that every row of the input is accounted for, by number and by key.
+def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
+    """Write predictions and quarantine aside, and prove that each row of the input is accounted for, by number and key.
 
     Raises:
         IntegrityError: A row is not; names it.
         InputError: An input file has changed since it was planned.
     """
-    shards = list(scored)
+    shards, n_refused = outcome.scored, len(outcome.refused)
     n_rows = merge_predictions(((shard.job.shard, shard.output_path) for shard in shards), _aside(plan))
     n_scored = sum(shard.n_rows for shard in shards)
     if n_rows != n_scored:
         raise IntegrityError(f"The merged predictions hold {n_rows} rows instead of {n_scored}.", "Run again.")
-    books = Books(n_input=plan.n_input, n_scored=n_scored, n_quarantined=plan.n_quarantined, n_failed=0)
+    write_quarantine(_quarantine_aside(plan), outcome.refused, of_contract=plan.folder.quarantine)
+    books = Books(
+        n_input=plan.n_input,
+        n_scored=n_scored,
+        n_quarantined=plan.n_quarantined + n_refused,
+        n_failed=0,
+        n_refused=n_refused,
+    )
     books.require_balance()
     balance_keys(
         plan.inputs,
@@ -46,12 +53,13 @@ def merge_and_balance(plan: RunPlan, scored: Iterable[ScoredShard]) -> Books:
         key=plan.key,
         shows_keys=plan.shows_keys,
         predictions=_aside(plan),
-        quarantine=plan.folder.quarantine,
+        quarantine=_quarantine_aside(plan),
+        refused=[row.shard for row in outcome.refused],
     )
     return books
 
 
-def publish_run(run: OpenRun, scored: list[ScoredShard], books: Books, *, endpoint: EndpointSettings) -> Manifest:
+def publish_run(run: OpenRun, outcome: Outcome, books: Books, *, endpoint: EndpointSettings) -> Manifest:
     """Publish what was written aside and checked; its manifest, which a version of the same run may have already.
 
     Raises:
@@ -62,9 +70,9 @@ def publish_run(run: OpenRun, scored: list[ScoredShard], books: Books, *, endpoi
     folder = version_folder(plan.contract, run.record.run_date, plan.run_key, run.record.generation)
     manifest = _published_manifest(run, folder)
     if manifest is None:
-        manifest = _manifest(run, scored, books, endpoint, folder)
+        manifest = _manifest(run, outcome.scored, books, endpoint, folder)
         _upload(run, _aside(plan), f"{folder}/{_PREDICTIONS}")
-        _upload(run, plan.folder.quarantine, f"{folder}/{_QUARANTINE}")
+        _upload(run, _quarantine_aside(plan), f"{folder}/{_QUARANTINE}")
         run.journal.documents.create(f"{folder}/{_MANIFEST}", _as_bytes(manifest))
     elif manifest.predictions_sha256 != sha256_of(_aside(plan)):
         raise IntegrityError(
@@ -76,6 +84,8 @@ def publish_run(run: OpenRun, scored: list[ScoredShard], books: Books, *, endpoi
     run.change(state=RunState.PUBLISHED, published=folder)
     with replacing(plan.folder.predictions) as part:
         shutil.copyfile(_aside(plan), part)
+    with replacing(plan.folder.quarantine) as part:
+        shutil.copyfile(_quarantine_aside(plan), part)
     logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
     return _at_home(manifest, plan)
 
@@ -106,6 +116,10 @@ def fetch_published(run: OpenRun) -> Manifest:
 
 def _aside(plan: RunPlan) -> Path:
     return plan.folder.work / _PREDICTIONS
+
+
+def _quarantine_aside(plan: RunPlan) -> Path:
+    return plan.folder.work / _QUARANTINE
 
 
 def _published_manifest(run: OpenRun, folder: str) -> Manifest | None:
@@ -171,6 +185,7 @@ def _manifest(
         n_input=books.n_input,
         n_scored=books.n_scored,
         n_quarantined=books.n_quarantined,
+        n_refused=books.n_refused,
         n_failed=books.n_failed,
         jobs=[_entry(shard) for shard in scored],
         started_at=plan.started_at,
@@ -190,6 +205,7 @@ def _entry(scored: ScoredShard) -> JobEntry:
     job, state = scored.job, scored.state
     return JobEntry(
         index=job.shard.index,
+        part=job.shard.part,
         file=job.shard.file,
         first_row=job.shard.first_row,
         n_rows=job.shard.n_rows,

@@ -1,12 +1,13 @@
-"""The order of a run's steps, round after round, until each shard has one whole output."""
+"""The order of a run's steps, round after round, until each row is in one whole output or is refused alone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from bes.protocol import JobState, JobStatus
+from scoring.isolation import Isolation
 from scoring.jobs import judge_failure
 from scoring.open_run import OpenRun
-from scoring.plan import Job, ScoredShard
+from scoring.plan import Job, Outcome, ScoredShard
 from scoring.shards import Shard
 
 
@@ -29,18 +30,24 @@ class Steps:
     download: Callable[[list[Job], dict[str, JobState]], list[ScoredShard | None]]
 
 
-def score_shards(run: OpenRun, steps: Steps) -> list[ScoredShard]:
-    """One whole output for each shard of the run, in the order of the rows.
+def score_shards(run: OpenRun, steps: Steps) -> Outcome:
+    """One whole output for each shard of the run or for its parts, and the rows that the web service refuses.
 
     Raises:
-        JobFailed: A shard was tried in vain; names it and quotes the service.
+        JobFailed: A shard was tried in vain, the search for refused rows reached its limit, or all rows are refused;
+            quotes the service.
         JobTimedOut: The run's own deadline has passed.
     """
-    pending = list(run.plan.shards)
+    isolation = Isolation(run)
+    pending = isolation.affordable(part for shard in run.plan.shards for part in isolation.parts_of(shard))
     live: list[Job] = []
     scored: dict[str, ScoredShard] = {}
-    steps.upload(pending)
+    uploaded: set[str] = set()
     while pending or live:
+        fresh = [shard for shard in pending if shard.name not in uploaded]
+        if fresh:
+            steps.upload(fresh)
+            uploaded |= {shard.name for shard in fresh}
         if pending:
             live += steps.start(steps.submit(pending))
         states = steps.poll(live)
@@ -53,5 +60,8 @@ def score_shards(run: OpenRun, steps: Steps) -> list[ScoredShard]:
         scored |= {output.job.shard.name: output for output in outputs if output is not None}
         for job in in_vain:
             judge_failure(run, job, states[job.job_id])
-        pending = [job.shard for job in ended if job.shard.name not in scored]
-    return [scored[name] for name in sorted(scored)]
+        undone = [job.shard for job in ended if job.shard.name not in scored]
+        pending = isolation.affordable(part for shard in undone for part in isolation.parts_of(shard))
+    isolation.require_end(is_any_scored=bool(scored))
+    in_order = sorted(scored.values(), key=lambda shard: shard.job.shard.first_row)
+    return Outcome(scored=in_order, refused=isolation.refused)

@@ -25,6 +25,11 @@ class RunSettings(BaseSettings):
     job_timeout_seconds: Seconds = Field(4 * 3600.0, description="Each job must have ended by then.")
     timeout_seconds: Seconds = Field(12 * 3600.0, description="All jobs of a run must have ended by then.")
     max_attempts: int = Field(3, ge=1, description="Most jobs that one execution gives one shard.")
+    # One refused row among 100,000 costs 34 jobs (two halves, 17 times), so that two in different jobs are found at
+    # once. At the 5 calls a minute of API Management's Starter product, that many jobs take three quarters of an hour.
+    max_isolation_jobs: int = Field(
+        70, ge=0, description="Most jobs that one execution spends, beyond one a shard, on finding refused rows."
+    )
     # Azure takes 15 to 60; longer bears longer outages, shorter lets another machine take over sooner.
     lease_seconds: int = Field(60, ge=15, le=60, description="How long a run is held by a process that has died.")
     when_held: Literal["wait", "leave"] = Field(

@@ -49,9 +49,14 @@ class Shard:
         return f"{self.index:05d}-{self.part}" if self.part else f"{self.index:05d}"
 
     @property
+    def number(self) -> str:
+        """Its position in the run, and which part of the shard it is."""
+        return f"{self.index}-{self.part}" if self.part else f"{self.index}"
+
+    @property
     def label(self) -> str:
         """How people call it."""
-        return f"shard {self.index}{'-' if self.part else ''}{self.part} ({self.file}, {self.n_rows} rows)"
+        return f"shard {self.number} ({self.file}, {self.n_rows} rows)"
 
     @property
     def kept(self) -> tuple[str, ...]:

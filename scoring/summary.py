@@ -15,6 +15,7 @@ class RunSummary(BaseModel):
     n_input: int
     n_scored: int
     n_quarantined: int
+    n_refused: int
     n_failed: int
     n_jobs: int
     duration_seconds: float

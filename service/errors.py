@@ -91,6 +91,10 @@ class ScoringFailed(Exception):
         self.message = message
 
 
+class RowRefused(ScoringFailed):
+    """A row holds what a fault that was asked for refuses."""
+
+
 class StagedBlocksLost(Exception):
     """Storage forgot blocks between staging and publishing, so the job must run again."""
 

@@ -69,6 +69,13 @@ class FailFault(Fault):
     details: str = Field(min_length=1)
 
 
+class RefuseRowsFault(Fault):
+    """A job of which a row holds the marker ends `Failed`; `Details` name the first one. Each such job uses it once."""
+
+    kind: Literal["refuse_rows"]
+    marker: str = Field(min_length=1)
+
+
 class OutputFault(Fault):
     """A finished job's outputs are gone, cut in the middle of a row, in another order, or one row too long."""
 
@@ -88,7 +95,15 @@ class CanceledFault(Fault):
 
 
 AnyFault = Annotated[
-    StatusFault | DropFault | DelayFault | QueueFault | FailFault | OutputFault | ExpiredSasFault | CanceledFault,
+    StatusFault
+    | DropFault
+    | DelayFault
+    | QueueFault
+    | FailFault
+    | RefuseRowsFault
+    | OutputFault
+    | ExpiredSasFault
+    | CanceledFault,
     Field(discriminator="kind"),
 ]
 FAULT: TypeAdapter[AnyFault] = TypeAdapter(AnyFault)
@@ -162,6 +177,11 @@ class FaultBook:
                     )
                     return fault
         return None
+
+    def armed(self, kind: type[AskedFor]) -> AskedFor | None:
+        """The first armed fault of a kind, not used up yet; None when there is none."""
+        with self._lock:
+            return next((fault for fault, _ in self._armed if isinstance(fault, kind)), None)
 
     def listing(self) -> dict[str, JsonValue]:
         """What is armed and how often still, and what has hit, in order."""

@@ -6,9 +6,9 @@ from concurrent.futures import BrokenExecutor, CancelledError, Future
 from datetime import timedelta
 
 from service.declaration import Declaration
-from service.errors import ScoringFailed, ServiceError, StagedBlocksLost
+from service.errors import RowRefused, ScoringFailed, ServiceError, StagedBlocksLost
 from service.failure_details import failure_details
-from service.faults import FailFault, FaultBook, OutputFault
+from service.faults import FailFault, FaultBook, OutputFault, RefuseRowsFault
 from service.jobs import Job, JobPhase, JobStore
 from service.scoring import BlockIds, ScoringTask, score_job
 from service.settings import ServiceSettings
@@ -133,6 +133,7 @@ class JobRunner:
             if reference is None:
                 ensure_container(outputs[name])
         fault = self._faults.take(OutputFault, job.job_id)
+        refusal = self._faults.armed(RefuseRowsFault)
         return ScoringTask(
             attempt=f"{job.job_id[:24]}{job.attempts:08d}",
             service=self._services[job.service_id],
@@ -140,6 +141,7 @@ class JobRunner:
             outputs=outputs,
             parameters=order.parameters,
             spoil=fault.kind if fault else None,
+            refuse=refusal.marker if refusal else None,
         )
 
     def _score(self, job: Job, task: ScoringTask) -> BlockIds:
@@ -153,6 +155,10 @@ class JobRunner:
             if self._store.get(job.service_id, job.job_id).phase is JobPhase.CANCELLED:
                 self._workers.end(future)
             return future.result(timeout=self._settings.max_job_seconds)
+        except RowRefused:
+            # Only now it is known that the fault has hit.
+            self._faults.take(RefuseRowsFault, job.job_id)
+            raise
         except TimeoutError:
             self._workers.end(future)
             raise

@@ -6,10 +6,11 @@ from functools import partial
 from typing import TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from service.declaration import Column, InputPort, OutputPort, WebService
-from service.errors import ScoringFailed
+from service.errors import RowRefused, ScoringFailed
 from service.faults import OutputFaultKind, SpoiltWriter
 from service.models import Model, load_model, score_in_slices
 from service.parameters import Scalar
@@ -23,7 +24,8 @@ BlockIds: TypeAlias = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringTask:
-    """All that a worker needs to know of a job. `spoil` is the output fault that was asked for."""
+    """All that a worker needs to know of a job. `spoil` is the output fault that was asked for, `refuse` the marker of
+    rows that shall be refused."""
 
     attempt: str
     service: WebService
@@ -31,6 +33,7 @@ class ScoringTask:
     outputs: Mapping[str, BlobPlace] = field(repr=False)
     parameters: Mapping[str, Scalar]
     spoil: OutputFaultKind | None = None
+    refuse: str | None = None
 
 
 class OutputTable:
@@ -92,7 +95,7 @@ def _score_input(task: ScoringTask, port: InputPort, outputs: Sequence[OutputPor
         for output in outputs
     }
     try:
-        _stream(task.inputs[port.name], port.columns, list(tables.values()))
+        _stream(task.inputs[port.name], port.columns, list(tables.values()), task.refuse)
         finished = {name: table.finish() for name, table in tables.items()}
         return {name: block_ids for name, block_ids in finished.items() if block_ids is not None}
     finally:
@@ -100,12 +103,16 @@ def _score_input(task: ScoringTask, port: InputPort, outputs: Sequence[OutputPor
             table.close()
 
 
-def _stream(place: BlobPlace, columns: Sequence[Column], tables: Sequence[OutputTable]) -> None:
+def _stream(place: BlobPlace, columns: Sequence[Column], tables: Sequence[OutputTable], refuse: str | None) -> None:
     open_input = partial(open_blob, place)
     n_rows = 0
     try:
         for texts in read_blocks(open_input, columns, place.delimiter):
             batch = typed(texts, columns)
+            marked = _first_marked(texts, refuse) if refuse else None
+            if marked is not None:
+                line = line_of(open_input, place.delimiter, n_rows + marked[0])
+                raise RowRefused(f"Line {line}, column '{marked[1]}': the cell is refused")
             for table in tables:
                 table.add(batch)
             n_rows += batch.num_rows
@@ -113,3 +120,13 @@ def _stream(place: BlobPlace, columns: Sequence[Column], tables: Sequence[Output
         line = line_of(open_input, place.delimiter, n_rows + error.row)
         message = f"Line {line}, column '{error.column}': the cell is not of type {error.type_name}"
         raise ScoringFailed(message) from error
+
+
+def _first_marked(texts: pa.RecordBatch, marker: str) -> tuple[int, str] | None:
+    """Row and column of the first cell that holds the marker."""
+    found = [
+        (row, name)
+        for name, column in zip(texts.schema.names, texts.columns, strict=True)
+        if (row := pc.index(pc.match_substring(column, marker), True).as_py()) >= 0
+    ]
+    return min(found, default=None)

@@ -10,16 +10,16 @@ from bes.settings import EndpointSettings
 from scoring.books import Books
 from scoring.manifest import Manifest
 from scoring.open_run import OpenRun
-from scoring.plan import RunPlan, ScoredShard
+from scoring.plan import Outcome, RunPlan
 from scoring.publishing import fetch_published, publish_run
 from scoring.summary import RunSummary
 
 
 # Not cached: it writes files.
 @task(task_run_name="write artifacts", cache_policy=NO_CACHE)
-def write_artifacts(run: OpenRun, scored: list[ScoredShard], books: Books) -> RunSummary:
+def write_artifacts(run: OpenRun, outcome: Outcome, books: Books) -> RunSummary:
     """Publish the run and leave its evidence."""
-    manifest = publish_run(run, scored, books, endpoint=EndpointSettings())
+    manifest = publish_run(run, outcome, books, endpoint=EndpointSettings())
     return _leave_evidence(manifest, run.plan)
 
 
@@ -64,6 +64,7 @@ def _markdown(manifest: Manifest, plan: RunPlan) -> str:
 | rows in | {manifest.n_input:,} |
 | scored | {manifest.n_scored:,} |
 | quarantined | {manifest.n_quarantined:,} |
+| of them refused by the web service | {manifest.n_refused:,} |
 | failed | {manifest.n_failed:,} |
 | jobs | {len(manifest.jobs):,} |
 | seconds | {manifest.duration_seconds:.1f} |

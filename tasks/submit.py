@@ -14,7 +14,7 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, was_not_sent
 
 # Not cached: which jobs there are is asked of the journal, not of Prefect.
 @task(
-    task_run_name="submit shard {shard.index}",
+    task_run_name="submit shard {shard.number}",
     retries=RETRIES,
     retry_delay_seconds=RETRY_DELAY_SECONDS,
     retry_condition_fn=was_not_sent,

@@ -15,6 +15,9 @@ from bes.files import replacing
 from scoring.contract.reading.blocks import Block
 from scoring.contract.rules.rules import Rule
 
+REFUSED: Final = "refused_by_service"
+"""The rule of a record that passed the contract, but that the web service does not score."""
+
 COLUMNS: Final = ("file", "record", "line", "column", "rule", "value", "message", "raw")
 
 _SCHEMA: Final = pa.schema([(name, pa.int64() if name in ("record", "line") else pa.string()) for name in COLUMNS])
@@ -73,6 +76,22 @@ class Quarantine:
         record, line, *others = together.columns
         place = (pa.repeat(file, len(record)), pc.add(record, first_record), pc.add(line, first_line))
         self._writer.write_table(pa.table([*place, *others], schema=_SCHEMA))
+
+
+def append_refused(path: Path, lines: Sequence[tuple[str, int, int, str, str]]) -> None:
+    """Write records that the web service refuses behind those that break the contract.
+
+    Args:
+        path: A file that was written here and is complete.
+        lines: Of each record its file, its number in it from 1, the physical line on which it begins from 1, the
+            service's words, and the record as it stands in its file.
+    """
+    file, record, line, message, raw = zip(*lines, strict=True) if lines else [()] * 5
+    none = pa.nulls(len(lines), pa.string())
+    columns = [file, record, line, none, [REFUSED] * len(lines), none, message, raw]
+    options = pa_csv.WriteOptions(include_header=False, eol="\r\n")
+    with path.open("ab") as target, pa_csv.CSVWriter(target, _SCHEMA, write_options=options) as writer:
+        writer.write_table(pa.table(columns, schema=_SCHEMA))
 
 
 def _table(*columns: object) -> pa.Table:

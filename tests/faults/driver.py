@@ -101,7 +101,8 @@ def _document(name: str, content: bytes, *_: object) -> str:
     if name.endswith("/run.json"):
         return f"run {members['state']}"
     if "/shards/" in name:
-        return f"journal {members['attempts'][-1]['state']}"
+        last = members["attempts"][-1]
+        return f"journal {'part ' if '-' in members['shard'] else ''}{last['verdict'] or last['state']}"
     return Path(name).stem
 
 

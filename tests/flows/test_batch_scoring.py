@@ -1,6 +1,7 @@
 """The flow on a real Prefect server: which tasks it chains, what it leaves there, and what a failure leaves."""
 
 import contextlib
+import csv
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,17 +123,22 @@ def test_no_secret_reaches_the_server_the_results_or_the_terminal(
 
 
 def test_a_run_that_fails_cancels_its_other_jobs_and_is_failed_in_prefect(
-    repository: Path, run_environment: dict[str, str], prefect_api: str, endpoint: EndpointSettings, tmp_path: Path
+    repository: Path,
+    run_environment: dict[str, str],
+    prefect_api: str,
+    endpoint: EndpointSettings,
+    faults: Any,
+    tmp_path: Path,
 ):
-    contract = yaml.safe_load((repository / "data/contracts/book_reviews.yaml").read_text())
-    wrong = tmp_path / "book_reviews.yaml"
-    wrong.write_text(yaml.safe_dump({**contract, "inputs": {"input1": ["review_id"]}, "golden": []}, sort_keys=False))
     extract = tmp_path / "extract.csv"
     extract.write_text(EXTRACT)
+    faults.arm(kind="fail", details="Memory has been exhausted")
+    run_environment["BATCH_SCORING_RUN_MAX_ATTEMPTS"] = "1"
 
-    done = run_flow(f"[{str(extract)!r}], {str(wrong)!r}, 2", run_environment, repository)
+    done = run_flow(f"[{str(extract)!r}], 'book_reviews', 2", run_environment, repository)
 
     assert done.returncode != 0
+    assert [entry["fault"]["kind"] for entry in faults.served()] == ["fail"]
     run = newest_run(prefect_api)
     assert run["state_type"] == "FAILED"
     assert "ended Failed" in run["state"]["message"]
@@ -145,6 +152,57 @@ def test_a_run_that_fails_cancels_its_other_jobs_and_is_failed_in_prefect(
         for job_id in submitted:
             with contextlib.suppress(NotFound):
                 assert client.status(job_id).status.has_ended
+
+
+def test_a_contract_that_sends_the_wrong_column_has_every_row_refused_and_the_run_says_so(
+    repository: Path, run_environment: dict[str, str], prefect_api: str, tmp_path: Path
+):
+    contract = yaml.safe_load((repository / "data/contracts/book_reviews.yaml").read_text())
+    wrong = tmp_path / "book_reviews.yaml"
+    changes = {"inputs": {"input1": ["review_id"]}, "golden": []}
+    wrong.write_text(yaml.safe_dump({**contract, **changes}, sort_keys=False))
+    extract = tmp_path / "extract.csv"
+    extract.write_text(EXTRACT)
+
+    done = run_flow(f"[{str(extract)!r}], {str(wrong)!r}, 4", run_environment, repository)
+
+    assert done.returncode != 0
+    run = newest_run(prefect_api)
+    assert run["state_type"] == "FAILED"
+    assert "refuses each of the 7 rows" in run["state"]["message"]
+    assert "Col2" in run["state"]["message"]
+    assert list(tmp_path.glob("runs/*/manifest.json")) == []
+
+
+def test_a_refused_row_is_in_the_summary_the_artifacts_and_the_quarantine(
+    repository: Path, run_environment: dict[str, str], prefect_api: str, faults: Any, tmp_path: Path
+):
+    extract = tmp_path / "extract.csv"
+    extract.write_text(EXTRACT.replace("Review number 3", "POISON") + "R000008,6,out of range\n")
+    faults.arm(kind="refuse_rows", marker="POISON", times=100)
+    command = [sys.executable, "-m", "deployments.cli", "run", str(extract), "--contract", "book_reviews"]
+    run = partial(subprocess.run, cwd=repository, env={**os.environ, **run_environment}, capture_output=True, text=True)
+
+    done = run([*command, "--rows-per-job", "4"], timeout=120, check=False)
+    again = run([*command, "--rows-per-job", "4", "--json"], timeout=120, check=False)
+
+    assert (done.returncode, again.returncode) == (0, 0), done.stderr + again.stderr
+    assert len(faults.served()) == 3
+    assert "rows in      8\n" in done.stdout
+    assert "scored       6\n" in done.stdout
+    assert "quarantined  2, 1 of them refused by the web service\n" in done.stdout
+    summary = json.loads(again.stdout)
+    assert [summary[f"n_{what}"] for what in ("input", "scored", "quarantined", "refused", "failed", "jobs")] == [
+        *(8, 6, 2, 1, 0, 3),
+    ]
+    with Path(summary["quarantine"]).open(newline="") as source:
+        contract, service = csv.DictReader(source)
+    assert (contract["record"], contract["column"], service["record"], service["line"]) == ("8", "Col1", "3", "4")
+    assert (service["rule"], service["raw"]) == ("refused_by_service", "R000003,4,POISON")
+    assert "Line 2, column 'Col2': the cell is refused" in service["message"]
+    mine = {"flow_runs": {"id": {"any_": [newest_run(prefect_api)["id"]]}}}
+    artifacts = {artifact["key"]: artifact["data"] for artifact in read(prefect_api, "artifacts", mine)}
+    assert "| of them refused by the web service | 1 |" in artifacts["book-reviews-summary"]
 
 
 def test_each_shard_is_one_blob_in_and_one_blob_out_below_the_run_key(

@@ -252,6 +252,26 @@ def test_halves_of_a_shard_stand_for_the_shard(tmp_path):
         balance(tmp_path, [file], [[key] for key in KEYS], [], shards=[one, other.halves()[0], last])
 
 
+@pytest.mark.parametrize("key", ["key", None])
+def test_rows_that_the_service_refuses_are_in_the_quarantine_and_not_in_the_predictions(tmp_path, key):
+    file = extract(tmp_path, KEYS, REFUSED, chunk_bytes=16)
+    shards = cut_shards([file], key=key, sent=["text"], passthrough=[], rows_per_job=1)
+    scored, refused = [shards[0], shards[2]], [shards[3], shards[1]]
+    came = [["a"], ["d"]] if key else [["extract.csv", "1"], ["extract.csv", "4"]]
+    quarantined = [("extract.csv", record) for record in (2, 5, 3, 6)]
+    how = {"key": key, "shards": scored, "refused": refused}
+    assert balance(tmp_path, [file], came, quarantined, **how) == 6
+    with pytest.raises(IntegrityError, match=r"neither scored nor quarantined \(extract\.csv 3\)"):
+        balance(tmp_path, [file], came, [one for one in quarantined if one[1] != 3], **how)
+    with pytest.raises(IntegrityError, match=r"both scored and quarantined \(extract\.csv 4\)"):
+        balance(tmp_path, [file], came, [*quarantined, ("extract.csv", 4)], **how)
+    too_many = [came[0], ["c"] if key else ["extract.csv", "3"], came[1]]
+    with pytest.raises(IntegrityError, match="too often"):
+        balance(tmp_path, [file], too_many, quarantined, **how)
+    with pytest.raises(IntegrityError, match="does not begin where the one before it ends"):
+        balance(tmp_path, [file], came, quarantined, **{**how, "refused": refused[:1]})
+
+
 @settings(deadline=None, max_examples=40)
 @given(
     keys=st.lists(st.one_of(texts, st.sampled_from(AWKWARD)), min_size=1, max_size=12),

@@ -178,3 +178,19 @@ def test_fault_is_used_up_by_as_many_hits_as_were_armed() -> None:
 def test_spoiling_an_output_without_rows_does_no_harm() -> None:
     kinds = ("lose_output", "truncate_output", "reorder_output", "duplicate_row")
     assert [spoil(kind, b"a,b\n") for kind in kinds] == [None, b"", b"a,b\n", b"a,b\n"]
+
+
+def test_jobs_with_a_row_that_holds_the_marker_fail_and_name_it_and_others_do_not(
+    faulty_service: RunningService, order: dict[str, Any]
+) -> None:
+    faulty_service.fault(kind="refuse_rows", marker="BAD", times=2)
+    good = faulty_service.ended(faulty_service.run(order))
+    assert (good["StatusCode"], served(faulty_service)) == ("Finished", [])
+    for name, rows, line in (("one", f'{ROWS}"two\nlines"\nsomething BAD\n', 7), ("two", "Col2\nBAD\n", 2)):
+        order["Input"] = faulty_service.upload(f"{name}.csv", rows)
+        job_id = faulty_service.run(order)
+        status = faulty_service.ended(job_id)
+        assert status["StatusCode"] == "Failed"
+        assert f"Line {line}, column 'Col2': the cell is refused" in status["Details"]
+        assert served(faulty_service)[-1]["hit"] == job_id
+    assert faulty_service.ended(faulty_service.run(order))["StatusCode"] == "Finished"
