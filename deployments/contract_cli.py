@@ -112,7 +112,7 @@ def _init(options: argparse.Namespace) -> int:
 def _name_and_path(source: Path, name: str | None, output: Path | None) -> tuple[str, Path]:
     """Name and file of a draft: a contract bears its file's name."""
     if output is None:
-        name = _checked(name or contract_name(source))
+        name = _checked(contract_name(source) if name is None else name)
         return name, RunSettings().contracts_dir / f"{name}.yaml"
     if output.suffix not in (".yaml", ".yml"):
         raise InputError(f"--output {str(output)!r} is no YAML file.", "Give it a name that ends in .yaml.")

@@ -17,6 +17,7 @@ from scoring.contract.reading.cutting import CHUNK_BYTES
 from scoring.contract.reading.preflight import inspect_files
 from scoring.contract.rules.profile import Profile
 from scoring.contract.rules.rules import Rule, rules_of
+from scoring.contract.spelling import listed, listed_names, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -88,14 +89,14 @@ def check_input(
     checked = CheckedInput(
         files=outcome.files,
         findings=tuple(findings),
-        unmet=tuple(f"{what} ({rule.name})" for rule, what in unmet if rule.severity != "critical"),
+        unmet=tuple(what for rule, what in unmet if rule.severity != "critical"),
         n_input=sum(file.file.n_records for file in outcome.files),
         n_quarantined=outcome.n_rejected,
         quarantine_path=quarantine_path,
         docs_index=docs_index,
     )
     _refuse_rows(checked, contract)
-    _refuse_whole([(rule, what) for rule, what in unmet if rule.severity == "critical"], docs_index)
+    _refuse_whole([what for rule, what in unmet if rule.severity == "critical"], docs_index)
     return checked
 
 
@@ -110,12 +111,16 @@ def _docs(
     unmet = []
     for one in evaluation.results:
         if not one.success and not one.rule.is_about_rows:
-            unmet.append((one.rule, f"{one.rule.message}, but it is {one.observed}"))
+            unmet.append((one.rule, f"{one.rule.message}, but {one.observed}"))
         elif not one.success and one.rule.mostly < 1:
             tally = profile.tally(one.rule)
             holding = f"{tally.n_judged - tally.n_broken:,} of {tally.n_judged:,} rows do"
             unmet.append((one.rule, f"{one.rule.message} in {one.rule.mostly:.2%} of the rows, but only {holding}"))
-    return evaluation.docs_index, unmet
+    return evaluation.docs_index, [(rule, f"{one_line(what)} ({_called(rule)})") for rule, what in unmet]
+
+
+def _called(rule: Rule) -> str:
+    return f"{rule.name} of {listed_names(rule.columns)}" if rule.columns else rule.name
 
 
 def _refuse_stopped(
@@ -123,14 +128,16 @@ def _refuse_stopped(
 ) -> None:
     if outcome.stopped is not None:
         raise InputError(
-            f"The contract bears fewer bad records: {outcome.stopped}. {_first(findings, names)}",
+            f"{outcome.stopped}. {_first(findings, names)}",
             f"Nothing was sent, and the rest was not read; what was found is in {quarantine_path}.",
         )
 
 
 def _refuse_rows(checked: CheckedInput, contract: Contract) -> None:
     names = [file.file.name for file in checked.files]
-    what = exceeded(contract.tolerance, n_bad=checked.n_quarantined, n_records=checked.n_input)
+    n_bad, n_input = checked.n_quarantined, checked.n_input
+    told = exceeded(contract.tolerance, n_bad=n_bad, n_records=n_input)
+    what = told and f"{n_bad:,} of {n_input:,} records are bad ({n_bad / n_input:.2%}), and {told}"
     if not checked.n_accepted:
         what = f"Not one of the {checked.n_input:,} rows of {', '.join(names)} is accepted"
     if what is not None:
@@ -146,7 +153,7 @@ def _first(findings: Sequence[Finding], names: Sequence[str]) -> str:
     return f"The first is {first_of(critical, names)}."
 
 
-def _refuse_whole(unmet: Sequence[tuple[Rule, str]], docs_index: Path) -> None:
+def _refuse_whole(unmet: Sequence[str], docs_index: Path) -> None:
     if unmet:
-        broken = "; ".join(f"{what} ({rule.name})" for rule, what in unmet)
+        broken = listed(unmet, separator="; ")
         raise InputError(f"The input as a whole breaks its contract: {broken}.", f"The Data Docs are {docs_index}.")

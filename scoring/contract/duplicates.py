@@ -7,6 +7,7 @@ themselves compared: two that merely hash alike are told apart, and the rows of 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ from scoring.contract.rules.profile import MAX_EXAMPLES, Example, Profile
 from scoring.contract.rules.rules import Rule
 
 _Numbers = npt.NDArray[np.int64]
+
+_N_PARTS: Final = 16
 
 
 def find_duplicates(
@@ -77,18 +80,17 @@ class _Search:
         candidates = self._profile.duplicates(self._rule)
         if candidates.is_exact or not len(candidates.ordinals):
             return candidates.ordinals
-        digests = np.empty((len(candidates.ordinals), 2), dtype=np.uint64)
+        digests = np.empty(len(candidates.ordinals), dtype=np.uint64)
         for found in self._found(candidates.ordinals):
             digests[found.asked] = self._digests(found)
-        keys = np.column_stack([candidates.group.astype(np.uint64), digests])
-        _, back, count = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-        return candidates.ordinals[count[back.ravel()] > 1]
+        return candidates.ordinals[_stand_again(candidates.group.view(np.uint64), digests)]
 
     def _digests(self, found: _Found) -> npt.NDArray[np.uint64]:
         cells = Cells(found.block.text.take(found.rows), self._profile.columns)
         keys = zip(*(_comparable(cells.typed(column)) for column in self._rule.columns), strict=True)
-        together = b"".join(blake2b(repr(key).encode(), digest_size=16).digest() for key in keys)
-        return np.frombuffer(together, dtype=np.uint64).reshape(-1, 2)
+        # With the hash that they share already, 128 bits tell them apart.
+        together = b"".join(blake2b(repr(key).encode(), digest_size=8).digest() for key in keys)
+        return np.frombuffer(together, dtype=np.uint64)
 
     def _found(self, ordinals: _Numbers) -> Iterator[_Found]:
         """The chunks in which rows stand, read again.
@@ -128,6 +130,18 @@ class _Search:
             first_line=int(file.chunks.first_line[found.chunk]),
             encoding=file.dialect.encoding,
         )
+
+
+def _stand_again(group: npt.NDArray[np.uint64], digest: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Which of some keys stand more than once; a part of the groups at a time, since sorting takes much memory."""
+    stand_again = np.zeros(len(group), dtype=bool)
+    for part in range(_N_PARTS):
+        rows = np.flatnonzero(group % _N_PARTS == part)
+        order = rows[np.lexsort((digest[rows], group[rows]))]
+        is_same = (group[order][1:] == group[order][:-1]) & (digest[order][1:] == digest[order][:-1])
+        stand_again[order[1:][is_same]] = True
+        stand_again[order[:-1][is_same]] = True
+    return stand_again
 
 
 def _comparable(values: pa.Array) -> list[object]:

@@ -4,6 +4,7 @@ Chunks are cut in order, read and judged by a few threads side by side, and take
 does not depend on their number, and no more than a handful of chunks is in memory at any moment.
 """
 
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -72,7 +73,11 @@ def run_pass(
         quarantine: Takes up the records that are not scored.
         chunk_bytes: About how much is read at once; what is found does not depend on it.
     """
-    breaker = Breaker(contract.tolerance, total_bytes=sum(one.size_bytes - one.body_offset for one in inputs))
+    breaker = Breaker(
+        contract.tolerance,
+        total_bytes=sum(one.size_bytes - one.body_offset for one in inputs),
+        n_columns=len(contract.columns),
+    )
     faults: dict[str, FaultTally] = {}
     files: list[tuple[CheckedFile, npt.NDArray[np.int64]]] = []
     for one in inputs:
@@ -82,7 +87,10 @@ def run_pass(
             break
     else:
         rejected = find_duplicates([file for file, _ in files], rules, profile, quarantine)
-        files = [(file, np.union1d(before, more)) for (file, before), more in zip(files, rejected, strict=True)]
+        files = [
+            (file, np.union1d(before, more) if len(more) else before)
+            for (file, before), more in zip(files, rejected, strict=True)
+        ]
     return PassOutcome(
         files=tuple(AcceptedFile(file=file, rejected=numbers) for file, numbers in files),
         faults=tuple(faults.values()),
@@ -132,7 +140,8 @@ class _FileReading:
         self._faults = faults
         self._reader = BlockReader(contract.dialect, list(contract.columns))
         self._chunks = _Growing()
-        self._rejected: list[npt.NDArray[np.int64]] = []
+        # One growing array: thousands of small ones would keep the memory between them from being used again.
+        self._rejected = array("q")
         self._record = 1
         self._line = file.body_line
 
@@ -149,7 +158,7 @@ class _FileReading:
             columns=tuple(self._contract.columns),
             chunks=self._chunks.finished(),
         )
-        return checked, np.concatenate([np.empty(0, dtype=np.int64), *self._rejected])
+        return checked, np.frombuffer(self._rejected, dtype=np.int64)
 
     def _judged(self, chunk_bytes: int) -> Iterator[tuple[Chunk, Block, Judgement]]:
         cutter = Cutter(self._contract.dialect, len(self._contract.columns), chunk_bytes=chunk_bytes)
@@ -189,7 +198,7 @@ class _FileReading:
             encoding=self._contract.dialect.encoding,
         )
         rejected = self._record + _rejected(block, [rows for _, rows in critical])
-        self._rejected.append(rejected)
+        self._rejected.frombytes(rejected.tobytes())
         self._breaker.count(n_bad=len(rejected), n_records=block.n_records, n_bytes=len(chunk.data))
         self._chunks.rows.append(
             (

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from scoring.contract.model import Severity
 from scoring.contract.reading.strict import Unreadable
 from scoring.contract.rules.profile import Profile
 from scoring.contract.rules.rules import Rule
-from scoring.contract.spelling import shown
+from scoring.contract.spelling import REDACTED, shown
 
 if TYPE_CHECKING:
     import pandas as pd
-
-REDACTED: Final = "(redacted)"
 
 
 @dataclass(slots=True, kw_only=True)

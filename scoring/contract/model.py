@@ -1,6 +1,7 @@
 """The input contract: what a file looks like, which of its columns are scored, and what must be true of every row."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
@@ -168,9 +169,9 @@ class Contract(_Member):
 
     def _check_list(self, member: str, names: tuple[str, ...]) -> None:
         self._check_declared(member, names)
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ContractProblem(member, f"It lists {twice[0]!r} twice.", "Take one of them out.")
+        twice = min((name for name, count in Counter(names).items() if count > 1), default=None)
+        if twice is not None:
+            raise ContractProblem(member, f"It lists {twice!r} twice.", "Take one of them out.")
 
     def _check_declared(self, member: str, names: Iterable[str]) -> None:
         for name in names:
@@ -178,25 +179,29 @@ class Contract(_Member):
                 raise ContractProblem(member, f"{name!r} is not a declared column.", choose_from(name, self.columns))
 
     def _check_golden(self) -> None:
+        scored = dict.fromkeys(self.scored)
         for index, row in enumerate(self.golden):
             member = f"golden[{index}].input"
             for name in row.input:
-                if name not in self.scored:
+                if name not in scored:
                     what = f"{name!r} goes to no input port."
-                    raise ContractProblem(member, what, choose_from(name, self.scored))
-            missing = [name for name in self.scored if name not in row.input]
+                    raise ContractProblem(member, what, choose_from(name, scored))
+            missing = [name for name in scored if name not in row.input]
             if missing:
                 raise ContractProblem(member, f"{missing[0]!r}, which goes to an input port, is missing.", "Add it.")
 
     def _check_expectations(self) -> None:
         expectations = self.suite.expectations
+        seen = set()
         for index, expectation in enumerate(expectations):
             try:
                 check_expectation(expectation.type, expectation.kwargs, self.columns)
             except ContractProblem as problem:
                 raise problem.under(f"suite.expectations[{index}]") from None
-            if any((one.type, one.kwargs) == (expectation.type, expectation.kwargs) for one in expectations[:index]):
+            said = (expectation.type, _hashable(expectation.kwargs))
+            if said in seen:
                 raise ContractProblem(f"suite.expectations[{index}]", "It stands there twice.", "Take one of them out.")
+            seen.add(said)
         critical = {(rule.type, rule.columns) for rule in expectations if rule.severity == "critical"}
         for type_ in _KEY_RULES:
             if self.key is not None and (type_, (self.key,)) not in critical:
@@ -205,6 +210,17 @@ class Contract(_Member):
                     f"No critical {type_} judges the key {self.key!r}.",
                     "Add it: rows are accounted for by key.",
                 )
+
+
+def _hashable(value: JsonValue) -> Hashable:
+    """Return what is equal for equal values: 5 and 5.0 are, as they are to Great Expectations."""
+    match value:
+        case dict():
+            return frozenset((name, _hashable(item)) for name, item in value.items())
+        case list():
+            return tuple(map(_hashable, value))
+        case _:
+            return value
 
 
 def known_by(key: str | None) -> tuple[str, ...]:

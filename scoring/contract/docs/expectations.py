@@ -22,7 +22,7 @@ from scoring.contract.docs.datadocs import folder_name, keep, safe_page, with_st
 from scoring.contract.docs.late_imports import loaded_at_first_use, without_garbage_collection
 from scoring.contract.docs.metrics import ALL_RECORDS, MetricAnswers, place_names
 from scoring.contract.docs.published import drawn, observed, published
-from scoring.contract.docs.unanswered import not_evaluated, refuse_unanswered
+from scoring.contract.docs.unanswered import not_evaluated, refuse_unanswered, unmet_if_uncounted
 from scoring.contract.model import Contract
 from scoring.contract.rules.profile import Profile
 from scoring.contract.rules.rules import Rule
@@ -72,8 +72,8 @@ class RuleResult:
 
     Args:
         success: Whether it holds, with GX's reading of `mostly`.
-        observed: What a rule about a column or the table found instead, as text; no cell of a sensitive column. Empty
-            for a rule about rows.
+        observed: What a rule about a column or the table found, in words to follow "but"; no cell of a sensitive
+            column. Empty for a rule about rows.
     """
 
     rule: Rule
@@ -206,12 +206,13 @@ def validate(profile: Profile, rules: Sequence[Rule], contract: Contract, *, run
         judged = [(rule, one.configuration.kwargs) for rule, one in zip(rules, expectations, strict=True)]
         suite = ExpectationSuite(name=contract.name, expectations=[_expectation(_STRUCTURE), *expectations])
         result = _run_checkpoint(suite, _stand_in(profile, MetricAnswers(profile, judged)), run_name)
-    for one in result["results"]:
-        refuse_unanswered(one, contract.sensitive)
     by_identity = {one["expectation_config"]["id"]: one for one in result["results"]}
     # GX groups them by column and puts those that failed first; the success of one about quantiles is numpy's.
-    in_order = [by_identity[expectation.id] for expectation in suite.expectations]
-    return result | {"results": [one | {"success": bool(one["success"])} for one in in_order]}
+    structure, *others = [by_identity[expectation.id] for expectation in suite.expectations]
+    told = [structure, *(unmet_if_uncounted(one, rule, profile) for one, rule in zip(others, rules, strict=True))]
+    for one in told:
+        refuse_unanswered(one, contract.sensitive)
+    return result | {"results": [one | {"success": bool(one["success"])} for one in told]}
 
 
 _STRUCTURE: Final[dict[str, Any]] = {

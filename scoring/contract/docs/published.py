@@ -4,9 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
+from scoring.contract.rules.figures import TOO_MANY_DISTINCT
+from scoring.contract.rules.members import in_words
+from scoring.contract.spelling import MAX_LISTED_VALUES, REDACTED, listed
+
 # A review can be pages long, and a page is for reading.
 MAX_TEXT_CHARACTERS: Final = 200
-REDACTED: Final = "(sensitive)"
+# As many as GX tells of the values that break a rule.
+MAX_VALUES: Final = 20
 
 # What is left of the result of a rule about a sensitive column: numbers of rows, and no value of any.
 _COUNTS: Final = frozenset(
@@ -27,6 +32,13 @@ _REPEATED: Final = frozenset({"unexpected_list", "partial_unexpected_index_list"
 _NOT_OF_THE_RULE: Final = frozenset({"batch_id", "row_condition", "condition_parser"})
 _META: Final = ("great_expectations_version", "run_id", "validation_time")
 _PLACE: Final = "where"
+# What rules about distinct values find, with its number and what it says.
+_LISTS: Final = (
+    ("partial_unexpected_list", "unexpected_count", "unexpected"),
+    ("partial_missing_list", "missing_count", "missing"),
+)
+# Number of all values of which a result holds the first.
+_N_OBSERVED: Final = "observed_count"
 
 
 def published(result: Mapping[str, Any], *, sensitive: Collection[str]) -> dict[str, Any]:
@@ -56,23 +68,61 @@ def drawn(result: Mapping[str, Any]) -> dict[str, Any]:
     """
     # The header of GX's pages shows it.
     meta = result["meta"] | {"batch_spec": {"data_asset_name": result["suite_name"]}}
-    rules = [one | {"result": _drawn_rule(one["result"])} for one in result["results"]]
+    rules = [one | {"result": _drawn_rule(one)} for one in result["results"]]
     return {**result, "meta": meta, "results": rules}
 
 
 def observed(figures: Mapping[str, Any]) -> str:
-    """Put into words what a rule about a column or the table found; empty for a rule about rows.
+    """Put into words, to follow "but", what a rule about a column or the table found; empty for a rule about rows.
 
     Args:
         figures: A rule's result, published.
+
+    Returns:
+        One line, such as `it is 7`, `'a' and 'b' are unexpected`, or `there is no value`.
     """
     if not figures or "element_count" in figures:
         return ""
-    if figures.get("observed_value") is not None:
-        return str(figures["observed_value"])
-    lists = (("unexpected", "partial_unexpected_list"), ("missing", "partial_missing_list"))
-    parts = [f"{says} {', '.join(map(str, figures[name]))}" for says, name in lists if figures.get(name)]
-    return "; ".join(parts) or "no value"
+    found = figures.get("observed_value")
+    if found is None:
+        parts = [_part(figures[name], figures.get(n_all), says) for name, n_all, says in _LISTS if figures.get(name)]
+        return "; ".join(parts) or _NO_VALUE
+    if found == TOO_MANY_DISTINCT:
+        return f"there are {found}"
+    if isinstance(found, Mapping):
+        return _quantiles(found)
+    if isinstance(found, list):
+        return _several(found, figures.get(_N_OBSERVED))
+    return f"it is {_value_in_words(found)}"
+
+
+_NO_VALUE: Final = "there is no value"
+
+
+def _quantiles(found: Mapping[str, Any]) -> str:
+    values = found["values"]
+    if all(value is None for value in values):
+        return _NO_VALUE
+    pairs = zip(found["quantiles"], values, strict=True)
+    return listed(f"quantile {in_words(share)} is {in_words(value)}" for share, value in pairs)
+
+
+def _part(values: Sequence[Any], n_all: int | None, says: str) -> str:
+    return f"{_values(values, n_all)} {'is' if max(len(values), n_all or 0) == 1 else 'are'} {says}"
+
+
+def _several(values: Sequence[Any], n_all: int | None) -> str:
+    if not values:
+        return _NO_VALUE
+    return f"{'it is' if len(values) == 1 else 'they are'} {_values(values, n_all)}"
+
+
+def _values(values: Sequence[Any], n_all: int | None) -> str:
+    return listed(map(_value_in_words, values[:MAX_LISTED_VALUES]), n_all=max(len(values), n_all or 0))
+
+
+def _value_in_words(value: object) -> str:
+    return REDACTED if value == REDACTED else in_words(value)
 
 
 def columns_of(configuration: Mapping[str, Any]) -> list[str]:
@@ -103,8 +153,13 @@ def in_every_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN
 
 def _published_rule(one: Mapping[str, Any], sensitive: Collection[str]) -> dict[str, Any]:
     figures = {name: value for name, value in one["result"].items() if name not in _REPEATED}
-    if not set(sensitive).isdisjoint(columns_of(one["expectation_config"])):
+    columns = columns_of(one["expectation_config"])
+    if not set(sensitive).isdisjoint(columns):
         figures = _without_cells(figures)
+    values = figures.get("observed_value")
+    if columns and isinstance(values, list) and len(values) > MAX_VALUES:
+        # All values of a column may be the most common one.
+        figures |= {"observed_value": values[:MAX_VALUES], _N_OBSERVED: len(values)}
     configuration = one["expectation_config"]
     kwargs = {name: value for name, value in configuration["kwargs"].items() if name not in _NOT_OF_THE_RULE}
     return {
@@ -120,7 +175,8 @@ def _without_cells(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return how many rows break a rule and where they stand, and nothing of what is in them."""
     kept = {name: value for name, value in figures.items() if name in _COUNTS}
     if "observed_value" in figures:
-        kept["observed_value"] = REDACTED
+        is_number = figures["observed_value"] == TOO_MANY_DISTINCT
+        kept["observed_value"] = TOO_MANY_DISTINCT if is_number else REDACTED
     rows = figures.get("unexpected_index_list")
     if rows:
         places = _places(rows)
@@ -132,7 +188,10 @@ def _without_cells(figures: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _drawn_rule(figures: Mapping[str, Any]) -> dict[str, Any]:
+def _drawn_rule(one: Mapping[str, Any]) -> dict[str, Any]:
+    figures = one["result"]
+    if "element_count" not in figures and columns_of(one["expectation_config"]):
+        return _drawn_column(figures)
     rows = figures.get("unexpected_index_list")
     if not rows:
         return dict(figures)
@@ -147,6 +206,18 @@ def _drawn_rule(figures: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "unexpected_index_column_names": [_PLACE],
     }
+
+
+def _drawn_column(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a rule about a column found, as text where it is a list.
+
+    GX stumbles over unexpected values that no rows are told of, and writes other lists as Python does.
+    """
+    of_lists = {name for names in _LISTS for name in names[:2]}
+    kept = {name: value for name, value in figures.items() if name not in of_lists}
+    if any(figures.get(name) for name, _, _ in _LISTS) or isinstance(figures.get("observed_value"), list):
+        kept["observed_value"] = observed(figures)
+    return kept
 
 
 def _places(rows: Sequence[Mapping[str, Any]]) -> list[str]:

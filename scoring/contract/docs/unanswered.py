@@ -1,10 +1,27 @@
-"""Expectations that Great Expectations could not evaluate: each is an error, never a rule that holds."""
+"""Expectations that Great Expectations could not evaluate: an error or a broken rule, never one that holds."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from bes.errors import InputError
 from scoring.contract.docs.published import columns_of
+from scoring.contract.rules.figures import TOO_MANY_DISTINCT
+from scoring.contract.rules.profile import Profile
+from scoring.contract.rules.rules import Rule
+
+
+def unmet_if_uncounted(result: Mapping[str, Any], rule: Rule, profile: Profile) -> dict[str, Any]:
+    """Return the result of a rule; one about distinct values that were too many to be counted does not hold.
+
+    Args:
+        result: GX's result of the rule's expectation, as JSON: there it ended with an error.
+        rule: The rule.
+        profile: The finished pass.
+    """
+    if "counts" not in rule.measures or not profile.figures(rule.columns[0]).are_too_many:
+        return dict(result)
+    found = {"observed_value": TOO_MANY_DISTINCT}
+    return {**result, "success": False, "result": found, "exception_info": {"raised_exception": False}}
 
 
 def refuse_unanswered(result: Mapping[str, Any], sensitive: Collection[str]) -> None:

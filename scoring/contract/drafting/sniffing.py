@@ -205,13 +205,15 @@ def _has_header(records: Sequence[Sequence[str]]) -> bool:
 
 
 def _checked(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    n_times = Counter(names)
     for index, name in enumerate(names):
         if not name or not name.isprintable():
             raise InputError(
                 f"Input {path.name!r}: {shown(name)} is not a name that column {index + 1} can have.",
                 "Give it one of printable characters.",
             )
-        if name in names[:index]:
-            n_times = names.count(name)
-            raise InputError(f"Input {path.name!r}: column {shown(name)} is there {n_times} times.", "Rename one.")
+        if n_times[name] > 1:
+            raise InputError(
+                f"Input {path.name!r}: column {shown(name)} is there {n_times[name]} times.", "Rename one."
+            )
     return names

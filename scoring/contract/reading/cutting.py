@@ -16,6 +16,8 @@ from scoring.contract.reading.strict import StrictReader, StrictReading
 
 # Measured: half of it takes a tenth more CPU, and twice as much takes more memory and no less CPU.
 CHUNK_BYTES: Final = 4 * 1024 * 1024
+# A record takes memory beside its bytes, most of all one that is refused.
+CHUNK_LINES: Final = 32 * 1024
 # The strict reader takes 30 MB a second, so it is given little around what the fast way cannot take.
 STRICT_BYTES: Final = 16 * 1024
 
@@ -66,26 +68,30 @@ class Cutter:
             offset: Where the first record begins, in bytes.
         """
         size_bytes = self._chunk_bytes
+        needs_all = False
         while True:
             # What a chunk leaves over is read again: that costs less than to copy it, or the chunk.
             data = _read(file, offset, size_bytes)
             if not data:
                 return
-            cut = self._next(data, is_end=len(data) < size_bytes)
-            if not cut.end:
+            is_end = len(data) < size_bytes
+            most_bytes = len(data) if needs_all else _most_bytes(data)
+            if most_bytes < len(data):
+                del data[most_bytes:]
+                is_end = False
+            cut = self._next(data, is_end=is_end)
+            needs_all = not cut.end
+            if needs_all:
                 # The steps double, or the bytes of a long record would be looked at over and over.
                 size_bytes = min(2 * size_bytes, MAX_RECORD_BYTES + 1 + self._chunk_bytes)
                 continue
             del data[cut.end :]
             yield Chunk(offset=offset, data=data, reading=cut.reading)
             offset += cut.end
-            if cut.reading is None:
-                size_bytes = min(2 * size_bytes, self._chunk_bytes)
-                continue
-            if cut.reading.goes_on:
-                offset = _end_of_line(file, offset)
             # Where one quote is wrong, others are near.
-            size_bytes = min(2 * STRICT_BYTES, self._chunk_bytes)
+            size_bytes = min(2 * (STRICT_BYTES if cut.reading else size_bytes), self._chunk_bytes)
+            if cut.reading and cut.reading.goes_on:
+                offset = _end_of_line(file, offset)
 
     def last_record_end(self, data: bytes | bytearray) -> int:
         """Where the last record ends that ends for sure in `data`, which begins with a record; 0 if none does."""
@@ -148,6 +154,14 @@ def _last_boundary(data: bytes | bytearray, quotes: npt.NDArray[np.int64], limit
             return found + 1
         n_closed -= 2
         gap_end = int(quotes[n_closed])
+
+
+def _most_bytes(data: bytearray) -> int:
+    """How many bytes of `data` to take, so that a chunk of short lines does not hold more than a chunk may."""
+    ends = np.frombuffer(data, dtype=np.uint8) == _LINE_FEED
+    if np.count_nonzero(ends) <= CHUNK_LINES:
+        return len(data)
+    return int(np.flatnonzero(ends)[CHUNK_LINES - 1]) + 1
 
 
 def _read(file: BinaryIO, offset: int, size_bytes: int) -> bytearray:

@@ -60,6 +60,11 @@ def _extremes(values: pa.Array) -> tuple[Value, Value]:
     return found["min"].as_py(), found["max"].as_py()
 
 
+TOO_MANY_DISTINCT: Final = (
+    f"more than {MAX_DISTINCT_VALUES:,} different values, or more than {MAX_DISTINCT_CHARACTERS:,} characters of them"
+)
+"""What is found of a column whose distinct values are not counted to the end."""
+
 _NO_NUMBERS: Final = np.empty(0, np.float64)
 
 
@@ -180,6 +185,11 @@ class ColumnFigures:
         return self._count_distinct()
 
     @property
+    def are_too_many(self) -> bool:
+        """Whether there are more distinct values than `distinct` can tell."""
+        return self._counts.is_full
+
+    @property
     def distinct(self) -> Mapping[Value, int]:
         """How often each value occurs.
 
@@ -189,8 +199,7 @@ class ColumnFigures:
         self._require("counts")
         if self._counts.is_full:
             raise InputError(
-                f"Column {self._column!r} has more distinct values than can be listed: {MAX_DISTINCT_VALUES:,}, or "
-                f"{MAX_DISTINCT_CHARACTERS:,} characters.",
+                f"Column {self._column!r} has more distinct values than can be listed: {TOO_MANY_DISTINCT}.",
                 "Use expect_column_values_to_be_in_set or expect_column_unique_value_count_to_be_between instead.",
             )
         return self._counts.counts

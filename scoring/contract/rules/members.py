@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import JsonValue
 
+from scoring.contract.spelling import MAX_LISTED_NAMES, listed, shown
+
 Kwargs = Mapping[str, JsonValue]
 
 # What a day is written as, in bounds and sets about columns of dates.
@@ -50,12 +52,12 @@ def is_day(value: JsonValue) -> TypeGuard[str]:
 
 
 def in_words(value: object) -> str:
-    """Return a value as a message shows it: 5 for GX's 5.0, and lists without Python's quotes around numbers."""
+    """Return a value as a message shows it: 5 for GX's 5.0, long texts and lists cut."""
     if isinstance(value, list):
-        return f"[{', '.join(map(in_words, value))}]"
+        return f"[{listed(map(in_words, value), at_most=MAX_LISTED_NAMES)}]"
     if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_SHOWN_IN_FULL:
         return str(int(value))
-    return "empty" if value is None else repr(value) if isinstance(value, str) else str(value)
+    return "empty" if value is None else shown(value) if isinstance(value, str) else str(value)
 
 
 def is_count(value: JsonValue) -> bool:

@@ -5,6 +5,7 @@ know: no part of a contract is ever silently left out. Regular expressions are R
 so that no cell of an extract can stall a run.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,7 +15,7 @@ from scoring.contract.problem import ContractProblem
 from scoring.contract.rules.catalogue import DOMAIN_MEMBERS, Supported
 from scoring.contract.rules.column_rules import COLUMN_RULES
 from scoring.contract.rules.column_types import ColumnTypes
-from scoring.contract.rules.members import MOSTLY, Kwargs, Member
+from scoring.contract.rules.members import MOSTLY, Kwargs, Member, in_words
 from scoring.contract.rules.multicolumn_rules import MULTICOLUMN_RULES
 from scoring.contract.rules.pair_rules import PAIR_RULES
 from scoring.contract.rules.refusals import is_default, refuse_expectation, refuse_member, refuse_parameters
@@ -22,7 +23,7 @@ from scoring.contract.rules.table_rules import TABLE_RULES
 from scoring.contract.rules.text_rules import TEXT_RULES
 from scoring.contract.rules.type_rules import TYPE_RULES
 from scoring.contract.rules.value_rules import VALUE_RULES
-from scoring.contract.spelling import choose_from
+from scoring.contract.spelling import choose_from, listed_names
 
 SUPPORTED: Final[Mapping[str, Supported]] = {
     **VALUE_RULES,
@@ -96,7 +97,7 @@ def _check_values(expectation: Supported, kwargs: Kwargs) -> None:
         member = members.get(name)
         # GX writes null where nothing was given.
         if member is not None and value is not None and not member.accepts(value):
-            raise ContractProblem(f"kwargs.{name}", f"{value!r} is not {member.wants}.", f"Give {member.wants}.")
+            raise ContractProblem(f"kwargs.{name}", f"{in_words(value)} is not {member.wants}.", f"Give {member.wants}.")
 
 
 def _named_columns(expectation: Supported, kwargs: Kwargs, columns: ColumnTypes) -> list[tuple[str, str]]:
@@ -107,7 +108,7 @@ def _named_columns(expectation: Supported, kwargs: Kwargs, columns: ColumnTypes)
     for member in DOMAIN_MEMBERS[expectation.domain]:
         column = kwargs.get(member)
         if not isinstance(column, str):
-            known = f"Known are: {', '.join(columns)}."
+            known = f"Known are: {listed_names(columns)}."
             raise ContractProblem(f"kwargs.{member}", "It is missing, or no text.", known)
         named.append((f"kwargs.{member}", column))
     return named
@@ -117,8 +118,9 @@ def _listed_columns(kwargs: Kwargs) -> list[tuple[str, str]]:
     listed = kwargs.get("column_list")
     names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
     if not isinstance(listed, list) or len(names) != len(listed) or len(set(names)) < _FEWEST_COLUMNS:
-        raise ContractProblem("kwargs.column_list", f"{listed!r} is not a list of two columns or more.", "List them.")
-    twice = next((name for name in names if names.count(name) > 1), None)
+        what = f"{in_words(listed)} is not a list of two columns or more."
+        raise ContractProblem("kwargs.column_list", what, "List them.")
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise ContractProblem("kwargs.column_list", f"It lists {twice!r} twice.", "Take one of them out.")
     return [("kwargs.column_list", name) for name in names]

@@ -175,7 +175,10 @@ def test_an_input_without_one_good_row_is_refused_with_the_first_bad_one_and_the
     ("tolerance", "said"),
     [
         (Tolerance(share=0.25), r"2 of 4 records are bad \(50.00%\), and the contract bears 25%\. The first is 'rev"),
-        (Tolerance(rows=1), r"2 of the first 4 records are bad\. The first is 'reviews.csv', record 2, line 3: must"),
+        (
+            Tolerance(rows=1),
+            r"2 of 4 records are bad \(50.00%\), and the contract bears 1\. The first is 'reviews.csv', record 2, line 3: ",
+        ),
     ],
 )
 def test_more_bad_rows_than_the_contract_bears_stop_the_run(check, write_csv, contract, tolerance, said):
@@ -192,14 +195,30 @@ def test_as_many_bad_rows_as_the_contract_bears_do_not(check, write_csv, contrac
     assert check(write_csv(rows), against=contract.model_copy(update={"tolerance": tolerance})).n_quarantined == 2
 
 
-def test_an_input_that_is_bad_throughout_is_not_read_to_its_end(check, write_csv, contract, tmp_path: Path):
+def test_a_share_that_is_exactly_met_is_borne(check, write_csv, contract):
+    rows = [[f"R{number:06}", "9" if number < 29 else "5", "fine"] for number in range(100)]
+
+    assert check(write_csv(rows), against=changed(contract, tolerance={"share": 0.29})).n_quarantined == 29
+
+
+def test_an_input_that_is_surely_refused_is_not_read_to_its_end(check, write_csv, contract, tmp_path: Path):
     path = write_csv([[f"R{number:06}", "9", "fine"] for number in range(50_000)])
 
     with pytest.raises(InputError, match="and the rest was not read"):
         check(path, against=contract.model_copy(update={"tolerance": Tolerance(share=0.05)}), chunk_bytes=4096)
 
-    assert 1000 < len(quarantine_of(tmp_path / "quarantine.csv")) < 25_000
+    assert 10_000 < len(quarantine_of(tmp_path / "quarantine.csv")) < 25_000
     assert not (tmp_path / "docs").exists()
+
+
+@pytest.mark.parametrize("chunk_bytes", [4096, 1 << 20])
+def test_bad_rows_at_the_beginning_do_not_stop_an_input_that_is_good_beyond(check, write_csv, contract, chunk_bytes):
+    bad = [[f"R{number:06}", "9", "y" * 1000] for number in range(200)]
+    good = [[f"R{number:06}", "5", "ok"] for number in range(1000, 10_000)]
+
+    tolerant = contract.model_copy(update={"tolerance": Tolerance(share=0.03)})
+
+    assert check(write_csv(bad + good), against=tolerant, chunk_bytes=chunk_bytes).n_quarantined == 200
 
 
 def row_count(severity: str) -> dict[str, Any]:
