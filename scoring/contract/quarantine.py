@@ -27,7 +27,7 @@ Broken = tuple[Rule, npt.NDArray[np.int64]]
 
 
 class Quarantine:
-    """The file while it is written: one line for each rule that a record breaks, in the order of the input.
+    """The file while it is written: one line for each rule that a record breaks, block by block as they are added.
 
     `record` counts from 1 below the header, `line` is the physical line on which the record begins, and `raw` is the
     record as it stands in its file, so that a mended one can be put back. Cells are data and are written as they are:
