@@ -10,6 +10,7 @@ import yaml
 
 from bes.blobs import BlobStore
 from bes.errors import ConfigurationError, InputError, IntegrityError, RunHeld
+from bes.files import sha256_of
 from bes.protocol import JobState, JobStatus
 from bes.settings import EndpointSettings
 from scoring.journal import RunState, work_plan
@@ -271,6 +272,41 @@ def test_a_row_that_was_right_all_along_is_requeued_unchanged_when_that_is_asked
     summary = home.requeue(home.fix({}), also_unchanged=True)
     assert (summary.n_requeued, summary.n_refused) == (1, 2)
     assert columns_of(home.predictions) == ["a", "c", "x", "e", "d", "i"]
+
+
+def refuse_by_service(home, key, record):
+    """Publish the run as if the web service had refused one row that the contract accepts."""
+    folder, documents = home.latest().current.folder, home.store.documents()
+    predictions = [row for row in read_csv(home.predictions) if row[0] != key]
+    (raw,) = [",".join(row) for row in MONDAY if row[0] == key]
+    lines = [
+        *read_csv(home.quarantine),
+        ["monday.csv", str(record), str(record + 1), "", "refused_by_service", "", "no", raw],
+    ]
+    write_csv(home.quarantine, lines)
+    write_csv(home.predictions, predictions)
+    for path in (home.quarantine, home.predictions):
+        documents.delete(f"{folder}/{path.name}")
+        home.store.upload(path, f"{folder}/{path.name}")
+    found = documents.read(f"{folder}/manifest.json")
+    manifest = json.loads(found.content)
+    changes = {"n_scored": 3, "n_quarantined": 5, "predictions_sha256": sha256_of(home.predictions)}
+    documents.replace(found.name, json.dumps({**manifest, **changes}).encode(), found.etag)
+
+
+@pytest.mark.parametrize("also_unchanged", [True, False])
+def test_a_row_that_the_service_refused_is_requeued_as_any_other(home, also_unchanged):
+    refuse_by_service(home, "c", 3)
+    raws = {} if also_unchanged else {("monday.csv", 3): "c,three anew"}
+    summary = home.requeue(home.fix(raws), also_unchanged=also_unchanged)
+    assert (summary.n_requeued, summary.n_scored, summary.n_quarantined) == (1, 4, 4)
+    assert [row[:2] for row in read_csv(home.predictions)[1:]] == [
+        ["a", "one"],
+        ["c", "three" if also_unchanged else "three anew"],
+        ["e", 'fi"ve'],
+        ["i", "nine"],
+    ]
+    assert "refused_by_service" not in [line["rule"] for line in home.lines()]
 
 
 @pytest.mark.parametrize(
