@@ -63,6 +63,6 @@ def _requeue(options: argparse.Namespace) -> int:
 
 
 def _in_words(summary: RequeueSummary) -> str:
-    refused = f", {summary.n_refused:,} refused again" if summary.n_refused else ""
+    refused = f", {summary.n_refused_again:,} refused again" if summary.n_refused_again else ""
     requeued = f"{summary.n_requeued:,} mended rows scored{refused}; published as {summary.published}."
     return f"{summary_text(summary)}\n\n{requeued}"

@@ -51,8 +51,8 @@ async def requeue(
         taken = await asyncio.to_thread(take_up_run, order, settings, stop, writer)
         if taken.run is None:
             return await asyncio.to_thread(fetch_version, taken)
-        scored = await asyncio.to_thread(score_shards, taken.run, steps_of(taken.run))
-        merged = await asyncio.to_thread(merge_rows, scored, taken)
+        outcome = await asyncio.to_thread(score_shards, taken.run, steps_of(taken.run))
+        merged = await asyncio.to_thread(merge_rows, outcome, taken)
         return await asyncio.to_thread(publish_version, taken, merged)
     except BaseException as error:
         stop.set()

@@ -33,7 +33,9 @@ def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
         InputError: An input file has changed since it was planned.
     """
     shards, n_refused = outcome.scored, len(outcome.refused)
-    n_rows = merge_predictions(((shard.job.shard, shard.output_path) for shard in shards), plan.folder.predictions_aside)
+    n_rows = merge_predictions(
+        ((shard.job.shard, shard.output_path) for shard in shards), plan.folder.predictions_aside
+    )
     n_scored = sum(shard.n_rows for shard in shards)
     if n_rows != n_scored:
         raise IntegrityError(f"The merged predictions hold {n_rows} rows instead of {n_scored}.", "Run again.")

@@ -6,7 +6,7 @@ from prefect.cache_policies import NO_CACHE
 
 from bes.settings import EndpointSettings, StorageSettings
 from scoring.manifest import Manifest
-from scoring.plan import ScoredShard
+from scoring.plan import Outcome
 from scoring.requeue import requeueing
 from scoring.requeue.merging import Merged
 from scoring.requeue.requeueing import Order, Requeue
@@ -27,9 +27,9 @@ def take_up_run(order: Order, settings: RunSettings, stop: Stop, writer: Writer)
 
 # Not cached: it reads and writes files.
 @task(task_run_name="merge mended rows", cache_policy=NO_CACHE)
-def merge_rows(scored: list[ScoredShard], taken: Requeue) -> Merged:
+def merge_rows(outcome: Outcome, taken: Requeue) -> Merged:
     """The next version of the run, whose books balance by number, by place and by key; it is written aside."""
-    return requeueing.merge(taken, scored)
+    return requeueing.merge(taken, outcome)
 
 
 # Not cached: it writes blobs and files.
@@ -58,7 +58,7 @@ def _leave_evidence(manifest: Manifest, taken: Requeue) -> RequeueSummary:
 
 def _markdown(summary: RequeueSummary, manifest: Manifest) -> str:
     steps = "\n".join(
-        f"| `{step.folder}` | {step.n_rows:,} | {step.n_refused:,} | {len(step.jobs):,} |"
+        f"| `{step.folder}` | {step.n_rows:,} | {step.n_refused_again:,} | {len(step.jobs):,} |"
         for step in manifest.requeued_from
     )
     return f"""# {manifest.contract}: {summary.n_scored:,} of {summary.n_input:,} rows scored

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bes.errors import InputError, IntegrityError
+from bes.errors import IntegrityError
 from scoring.books import Books
-from scoring.contract.quarantine import COLUMNS
+from scoring.contract.quarantine import COLUMNS, REFUSED
 from scoring.keys import balance_keys
 from scoring.manifest import RequeuedFrom
-from scoring.plan import RunFolder, ScoredShard
+from scoring.plan import Outcome, RunFolder
 from scoring.publishing import job_entry, merge_and_balance
 from scoring.requeue.base import MENDED, PREDICTIONS, QUARANTINE, Base, as_mended, cells_by_place
 from scoring.requeue.held import HeldRun
@@ -41,7 +41,7 @@ class Merged:
 
 
 def merge_mended(
-    held: HeldRun, base: Base, work: MendedWork, scored: Sequence[ScoredShard], *, folder: RunFolder, fixed_sha256: str
+    held: HeldRun, base: Base, work: MendedWork, outcome: Outcome, *, folder: RunFolder, fixed_sha256: str
 ) -> Merged:
     """Write the next version aside, and prove that every row of the input is accounted for, by place and by key.
 
@@ -49,7 +49,7 @@ def merge_mended(
         held: The run.
         base: The version that rows are added to.
         work: The mended rows.
-        scored: Their shards.
+        outcome: What became of those that the contract accepts.
         folder: Of the run; the version is written into its working folder.
         fixed_sha256: Of the file in which the rows were mended.
 
@@ -57,14 +57,9 @@ def merge_mended(
         IntegrityError: A row is not accounted for; names it.
         InputError: An input file has changed since it was planned.
     """
-    merge_and_balance(work.plan, scored)
+    merge_and_balance(work.plan, outcome)
     refusals = _refusals(work)
     added = [row for row in work.rows if row.place not in refusals]
-    if not added:
-        raise InputError(
-            f"The web service refused all {len(work.rows):,} mended rows that the contract accepts.",
-            f"Nothing was published; what it said is in {work.plan.folder.quarantine}.",
-        )
     published = folder.work / "published-predictions.csv"
     held.check()
     blob = held.store.download(f"{base.folder}/{PREDICTIONS}", published)
@@ -75,7 +70,7 @@ def merge_mended(
     before = as_mended(work.files, base.quarantined, cells_by_place(base.mended, work.contract))
     n_rows = place_rows(
         published,
-        work.plan.folder.aside,
+        work.plan.folder.predictions_aside,
         folder.work / PREDICTIONS,
         at=places_among(before, [row.place for row in added]),
         places=[row.place for row in added],
@@ -92,8 +87,8 @@ def merge_mended(
         fixed_sha256=fixed_sha256,
         run_key=work.plan.run_key,
         n_rows=len(added),
-        n_refused=len(refusals),
-        jobs=[job_entry(shard) for shard in scored],
+        n_refused_again=len(refusals),
+        jobs=[job_entry(shard) for shard in outcome.scored],
     )
     return Merged(folder=folder.work, books=books, step=step)
 
@@ -101,7 +96,7 @@ def merge_mended(
 def _refusals(work: MendedWork) -> Refusals:
     """Why mended rows were refused again, by their places in the input."""
     refusals: Refusals = {row.place: [refusal] for row, refusal in work.illegible.items()}
-    lines = read_lines(work.plan.folder.quarantine, ("record", "column", "rule", "value", "message"))
+    lines = read_lines(work.plan.folder.quarantine_aside, ("record", "column", "rule", "value", "message"))
     for _, (record, column, rule, value, message) in lines:
         refusal = Refusal(column=column, rule=rule, value=value, message=message)
         refusals.setdefault(work.rows[int(record) - 1].place, []).append(refusal)
@@ -133,6 +128,11 @@ def _write_quarantine(base: Base, work: MendedWork, added: set[Place], refusals:
                 writer.writerow(cells)
 
 
+def _n_refused(quarantine: Path) -> int:
+    """How many rows the web service refuses; each has one line."""
+    return sum(rule == REFUSED for _, (rule,) in read_lines(quarantine, ("rule",)))
+
+
 def _balance(
     base: Base, work: MendedWork, mended: Sequence[MendedRow], *, n_rows: int, n_added: int, folder: RunFolder
 ) -> Books:
@@ -144,6 +144,7 @@ def _balance(
         n_scored=n_rows,
         n_quarantined=quarantined.n_records,
         n_failed=manifest.n_failed,
+        n_refused=_n_refused(quarantine),
     )
     books.require_balance()
     if n_rows != manifest.n_scored + n_added:

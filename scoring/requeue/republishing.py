@@ -128,6 +128,7 @@ def _manifest(
             "endpoint": endpoint.url or "",
             "n_scored": books.n_scored,
             "n_quarantined": books.n_quarantined,
+            "n_refused": books.n_refused,
             "n_failed": books.n_failed,
             "started_at": started_at,
             "ended_at": ended_at,

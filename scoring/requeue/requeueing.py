@@ -1,7 +1,6 @@
 """Requeue mended rows of a published run: take it up, have the rows scored as any others, publish the run anew."""
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from scoring.journal import RunState, work_plan
 from scoring.manifest import Manifest
 from scoring.open_run import OpenRun
 from scoring.opening import open_run
-from scoring.plan import RunFolder, ScoredShard
+from scoring.plan import Outcome, RunFolder
 from scoring.requeue.base import Base, as_mended, cells_by_place, check_again, fetch_base, require_same_work
 from scoring.requeue.fixed import read_changes
 from scoring.requeue.held import HeldRun, hold_published
@@ -178,7 +177,7 @@ def _open(
         raise
 
 
-def merge(requeue: Requeue, scored: Sequence[ScoredShard]) -> Merged:
+def merge(requeue: Requeue, outcome: Outcome) -> Merged:
     """The next version, written aside, with books that balance; its rows' own journal is done.
 
     Raises:
@@ -187,7 +186,7 @@ def merge(requeue: Requeue, scored: Sequence[ScoredShard]) -> Merged:
     """
     work, run = _required(requeue)
     merged = merge_mended(
-        requeue.held, requeue.base, work, scored, folder=requeue.folder, fixed_sha256=requeue.fixed_sha256
+        requeue.held, requeue.base, work, outcome, folder=requeue.folder, fixed_sha256=requeue.fixed_sha256
     )
     run.check()
     run.change(state=RunState.SCORED, cause=f"added to the rows of {requeue.base.folder}")
@@ -215,6 +214,7 @@ def summarise(requeue: Requeue, manifest: Manifest) -> RequeueSummary:
         n_input=manifest.n_input,
         n_scored=manifest.n_scored,
         n_quarantined=manifest.n_quarantined,
+        n_refused=manifest.n_refused,
         n_failed=manifest.n_failed,
         n_jobs=len(step.jobs),
         duration_seconds=manifest.duration_seconds,
@@ -223,7 +223,7 @@ def summarise(requeue: Requeue, manifest: Manifest) -> RequeueSummary:
         manifest=folder.manifest,
         data_docs=Path(manifest.data_docs),
         n_requeued=step.n_rows,
-        n_refused=step.n_refused,
+        n_refused_again=step.n_refused_again,
         published=manifest.published or "",
     )
 

@@ -9,10 +9,10 @@ class RequeueSummary(RunSummary):
     Args:
         n_jobs: Jobs of the mended rows.
         n_requeued: Mended rows that are scored.
-        n_refused: Those that stay in the quarantine, with their new reasons.
+        n_refused_again: Those that stay in the quarantine, with their new reasons.
         published: Folder of the version in the container.
     """
 
     n_requeued: int
-    n_refused: int
+    n_refused_again: int
     published: str

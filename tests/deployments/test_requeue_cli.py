@@ -62,7 +62,7 @@ def test_all_bad_rows_of_the_sample_are_mended_and_a_rollback_leads_back(
         0,
         0,
     )
-    assert (summary["n_requeued"], summary["n_refused"], summary["n_jobs"]) == (6, 0, 1)
+    assert (summary["n_requeued"], summary["n_refused_again"], summary["n_jobs"]) == (6, 0, 1)
     after = records(summary["predictions"])
     bad = {int(line["record"]) for line in lines}
     originals = records(repository / SAMPLE)
@@ -113,7 +113,7 @@ def test_rows_that_are_still_wrong_stay_with_their_new_reason_and_the_next_reque
     assert done.returncode == 0, done.stderr
     assert (json.loads(done.stdout)["n_scored"], json.loads(done.stdout)["n_quarantined"]) == (1000, 0)
     steps = json.loads(Path(scored["manifest"]).read_text())["requeued_from"]
-    assert [(step["n_rows"], step["n_refused"], step["generation"]) for step in steps] == [(1, 2, 1), (5, 0, 2)]
+    assert [(step["n_rows"], step["n_refused_again"], step["generation"]) for step in steps] == [(1, 2, 1), (5, 0, 2)]
 
 
 def test_the_quarantine_may_be_mended_in_its_own_place(

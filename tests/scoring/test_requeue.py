@@ -10,12 +10,11 @@ import yaml
 
 from bes.blobs import BlobStore
 from bes.errors import ConfigurationError, InputError, IntegrityError, RunHeld
-from bes.files import sha256_of
 from bes.protocol import JobState, JobStatus
 from bes.settings import EndpointSettings
 from scoring.journal import RunState, work_plan
 from scoring.opening import open_run
-from scoring.plan import Job, ScoredShard
+from scoring.plan import Job, Outcome, RefusedRow, ScoredShard
 from scoring.publishing import merge_and_balance, publish_run
 from scoring.requeue.mended import MendedFile
 from scoring.requeue.requeueing import Order, fetch, merge, publish, summarise, take_up
@@ -39,10 +38,10 @@ def columns_of(predictions):
 class Home:
     """A data set of two files with a contract, and a container of its own."""
 
-    def __init__(self, folder, storage, *, key="id", rules=()):
+    def __init__(self, folder, storage, *, key="id", rules=(), rows_per_job=2):
         self.folder, self.storage = folder, storage
         self.contract = folder / "letters.yaml"
-        self.key = key
+        self.refuses = set()
         rules = [("not_be_null", "text", {}), *rules]
         if key:
             rules += [("not_be_null", "id", {}), ("be_unique", "id", {})]
@@ -70,30 +69,43 @@ class Home:
             write_csv(folder / "tuesday.csv", TUESDAY),
         ]
         self.settings = RunSettings(
-            data_dir=folder / "runs", contracts_dir=folder, rows_per_job=2, lease_seconds=15, when_held="leave"
+            data_dir=folder / "runs",
+            contracts_dir=folder,
+            rows_per_job=rows_per_job,
+            lease_seconds=15,
+            when_held="leave",
         )
 
     def score(self, plan):
-        """What a web service would give back: the text in capitals."""
+        """What a web service would give back: the text in capitals, unless it refuses that text."""
+        scored, refused = [], []
+        plan.folder.work.mkdir(parents=True, exist_ok=True)
         for shard in plan.shards:
-            rows = [[(text or "").upper()] for batch in shard.sent_rows() for text in batch.column(0).to_pylist()]
-            plan.folder.work.mkdir(parents=True, exist_ok=True)
-            path = write_csv(plan.folder.work / f"{shard.name}-output.csv", [["capitals"], *rows])
+            texts = [text or "" for batch in shard.sent_rows() for text in batch.column(0).to_pylist()]
+            if self.refuses.intersection(texts):
+                refused.append(RefusedRow(shard=shard, words="no such text"))
+                continue
+            path = write_csv(
+                plan.folder.work / f"{shard.name}-output.csv", [["capitals"], *[[t.upper()] for t in texts]]
+            )
             job = Job(shard=shard, job_id="0" * 32, input_blob="in", output_blob="out")
             state = JobState(status=JobStatus.FINISHED)
             output = self.store.upload(path, f"outputs/{plan.run_key}/{shard.name}")
-            yield ScoredShard(job=job, state=state, output=output, output_path=path, n_rows=shard.n_rows)
+            scored.append(ScoredShard(job=job, state=state, output=output, output_path=path, n_rows=shard.n_rows))
+        return Outcome(scored=scored, refused=refused)
 
     def publish(self, *, rescore=False):
         plan = validate_and_plan(
             [str(path) for path in self.inputs], "letters", settings=self.settings, endpoint=ENDPOINT, attempt="run"
         )
-        work = work_plan(plan, workspace=ENDPOINT.workspace, service=ENDPOINT.service, rows_per_job=2)
+        work = work_plan(
+            plan, workspace=ENDPOINT.workspace, service=ENDPOINT.service, rows_per_job=self.settings.rows_per_job
+        )
         run = open_run(
             plan, work, self.new_store(), settings=self.settings, writer=Writer.here(session="run"), run_date=RUN_DATE,
             rescore=rescore, stop=Stop(),
         )  # fmt: skip
-        scored = list(self.score(plan))
+        scored = self.score(plan)
         manifest = publish_run(run, scored, merge_and_balance(plan, scored), endpoint=ENDPOINT)
         run.close()
         plan.folder.discard_work()
@@ -123,7 +135,7 @@ class Home:
         try:
             if taken.run is None:
                 return summarise(taken, fetch(taken))
-            merged = merge(taken, list(self.score(taken.run.plan)))
+            merged = merge(taken, self.score(taken.run.plan))
             return summarise(taken, publish(taken, merged, endpoint=ENDPOINT))
         finally:
             taken.close()
@@ -253,7 +265,7 @@ def test_rows_that_break_the_contract_again_stay_with_their_new_reasons(home):
         ("tuesday.csv", 1): "h,eight",
     }
     summary = home.requeue(home.fix(raws))
-    assert (summary.n_requeued, summary.n_refused, summary.n_quarantined) == (1, 3, 3)
+    assert (summary.n_requeued, summary.n_refused_again, summary.n_quarantined) == (1, 3, 3)
     assert [(line["record"], line["line"], line["rule"]) for line in home.lines()] == [
         ("2", "3", "ragged_row"),
         ("4", "5", "expect_column_values_to_not_be_null"),
@@ -270,36 +282,20 @@ def test_a_row_that_was_right_all_along_is_requeued_unchanged_when_that_is_asked
     with pytest.raises(InputError, match=r"No row of .* was changed"):
         home.requeue(home.fix({}))
     summary = home.requeue(home.fix({}), also_unchanged=True)
-    assert (summary.n_requeued, summary.n_refused) == (1, 2)
+    assert (summary.n_requeued, summary.n_refused_again) == (1, 2)
     assert columns_of(home.predictions) == ["a", "c", "x", "e", "d", "i"]
 
 
-def refuse_by_service(home, key, record):
-    """Publish the run as if the web service had refused one row that the contract accepts."""
-    folder, documents = home.latest().current.folder, home.store.documents()
-    predictions = [row for row in read_csv(home.predictions) if row[0] != key]
-    (raw,) = [",".join(row) for row in MONDAY if row[0] == key]
-    lines = [
-        *read_csv(home.quarantine),
-        ["monday.csv", str(record), str(record + 1), "", "refused_by_service", "", "no", raw],
-    ]
-    write_csv(home.quarantine, lines)
-    write_csv(home.predictions, predictions)
-    for path in (home.quarantine, home.predictions):
-        documents.delete(f"{folder}/{path.name}")
-        home.store.upload(path, f"{folder}/{path.name}")
-    found = documents.read(f"{folder}/manifest.json")
-    manifest = json.loads(found.content)
-    changes = {"n_scored": 3, "n_quarantined": 5, "predictions_sha256": sha256_of(home.predictions)}
-    documents.replace(found.name, json.dumps({**manifest, **changes}).encode(), found.etag)
-
-
 @pytest.mark.parametrize("also_unchanged", [True, False])
-def test_a_row_that_the_service_refused_is_requeued_as_any_other(home, also_unchanged):
-    refuse_by_service(home, "c", 3)
+def test_a_row_that_the_service_refused_is_requeued_as_any_other(new_home, also_unchanged):
+    home = new_home(rows_per_job=1)
+    home.refuses = {"three"}
+    assert (home.publish().n_scored, columns_of(home.predictions)) == (3, ["a", "e", "i"])
+    assert home.lines()[-1]["rule"] == "refused_by_service"
+    home.refuses = {"nothing"} if also_unchanged else {"three"}
     raws = {} if also_unchanged else {("monday.csv", 3): "c,three anew"}
     summary = home.requeue(home.fix(raws), also_unchanged=also_unchanged)
-    assert (summary.n_requeued, summary.n_scored, summary.n_quarantined) == (1, 4, 4)
+    assert (summary.n_requeued, summary.n_scored, summary.n_quarantined, summary.n_refused) == (1, 4, 4, 0)
     assert [row[:2] for row in read_csv(home.predictions)[1:]] == [
         ["a", "one"],
         ["c", "three" if also_unchanged else "three anew"],
@@ -307,6 +303,17 @@ def test_a_row_that_the_service_refused_is_requeued_as_any_other(home, also_unch
         ["i", "nine"],
     ]
     assert "refused_by_service" not in [line["rule"] for line in home.lines()]
+
+
+def test_a_mended_row_that_the_service_refuses_stays_with_its_words(new_home):
+    home = new_home(rows_per_job=1)
+    home.publish()
+    home.refuses = {"six"}
+    summary = home.requeue(home.fix(ALL))
+    assert (summary.n_requeued, summary.n_refused_again, summary.n_scored, summary.n_refused) == (3, 1, 7, 1)
+    (left,) = home.lines()
+    assert (left["record"], left["line"], left["rule"], left["raw"]) == ("6", "8", "refused_by_service", "f,six")
+    assert "no such text" in left["message"]
 
 
 @pytest.mark.parametrize(
@@ -415,7 +422,7 @@ def test_a_run_that_is_not_published_is_refused(home):
 
 def test_the_key_of_requeued_rows_is_not_taken_for_a_run(home):
     taken = home.take_up(home.fix(ALL))
-    merge(taken, list(home.score(taken.run.plan)))
+    merge(taken, home.score(taken.run.plan))
     assert taken.run.record.state is RunState.SCORED
     home.run_key = taken.run.plan.run_key
     taken.close()
@@ -461,11 +468,11 @@ def test_a_published_quarantine_that_was_written_since_is_not_trusted(home):
 
 def test_predictions_with_other_columns_are_not_mixed(home):
     taken = home.take_up(home.fix(ALL))
-    scored = list(home.score(taken.run.plan))
-    for shard in scored:
+    outcome = home.score(taken.run.plan)
+    for shard in outcome.scored:
         shard.output_path.write_text(shard.output_path.read_text().replace("capitals", "letters"))
     with pytest.raises(IntegrityError, match="came back with the columns"):
-        merge(taken, scored)
+        merge(taken, outcome)
     taken.close()
     assert len(home.latest().versions) == 1
 
