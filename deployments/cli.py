@@ -1,4 +1,4 @@
-"""The command line: `batch-scoring demo | run | contract | rollback | serve | rrs`."""
+"""The command line: `batch-scoring demo | run | requeue | contract | rollback | serve | rrs`."""
 
 import argparse
 import contextlib
@@ -23,6 +23,7 @@ from deployments.console import progress_on, say, show, summary_text
 from deployments.contract_cli import add_contract_commands
 from deployments.embedded import environment_of, surroundings
 from deployments.flow_process import FlowParameters, run_flow, settings_problem
+from deployments.requeue_cli import add_requeue_command
 from scoring.contract.loading import load_contract
 from scoring.inputs import find_inputs
 from scoring.settings import RunSettings
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     run.set_defaults(command=_run)
 
+    add_requeue_command(commands)
     add_contract_commands(commands)
 
     rollback = commands.add_parser("rollback", help="point back to the version of a dataset before the latest one")

@@ -10,13 +10,14 @@ import subprocess
 import sys
 from datetime import date
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from bes.errors import ScoringError
 from bes.redaction import redact
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.console import progress_on
 from deployments.processes import Environment, start_apart
+from scoring.requeue.summary import RequeueSummary
 from scoring.settings import RunSettings
 from scoring.summary import RunSummary
 
@@ -38,17 +39,31 @@ class FlowParameters(BaseModel):
     rescore: bool = False
 
 
+class RequeueParameters(BaseModel):
+    """What `flows.requeue` is called with."""
+
+    model_config = ConfigDict(frozen=True)
+
+    run_key: str
+    fixed: str
+    contract: str | None = None
+    also_unchanged: bool = False
+
+
 class FlowResult(BaseModel):
     """What came of it: a summary, or an error with its exit code."""
 
     model_config = ConfigDict(frozen=True)
 
-    summary: RunSummary | None = None
+    summary: RequeueSummary | RunSummary | None = None
     error: str | None = None
     exit_code: int = 0
 
 
-def run_flow(parameters: FlowParameters, *, environment: Environment, verbose: bool) -> FlowResult:
+_PARAMETERS: TypeAdapter[FlowParameters | RequeueParameters] = TypeAdapter(FlowParameters | RequeueParameters)
+
+
+def run_flow(parameters: FlowParameters | RequeueParameters, *, environment: Environment, verbose: bool) -> FlowResult:
     """Run the flow to its end; progress goes to this process's standard error.
 
     Raises:
@@ -106,20 +121,22 @@ def _main() -> None:
     given = sys.stdin.read()
     if not given:
         return  # the parent was interrupted before it could say what to run
-    parameters = FlowParameters.model_validate_json(given)
+    parameters = _PARAMETERS.validate_json(given)
     with progress_on(sys.stderr, verbose="--verbose" in sys.argv):
         print(_result(parameters).model_dump_json(), flush=True)
 
 
-def _result(parameters: FlowParameters) -> FlowResult:
+def _result(parameters: FlowParameters | RequeueParameters) -> FlowResult:
     # Imported here, since the parent needs none of it: it takes two seconds.
     from flows.batch_scoring import batch_scoring
+    from flows.requeue import requeue
 
+    flow = requeue if isinstance(parameters, RequeueParameters) else batch_scoring
     try:
         # An interrupt is of use only now: before there is nothing to cancel, later Prefect sends its last events.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         try:
-            summary = asyncio.run(batch_scoring(**parameters.model_dump()))
+            summary = asyncio.run(flow(**parameters.model_dump()))
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     except ScoringError as error:

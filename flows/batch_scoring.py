@@ -4,20 +4,18 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Iterable
 from datetime import date
-from typing import Annotated, Any, TypeVar, cast
+from typing import Annotated
 
-from prefect import flow, unmapped
-from prefect.futures import PrefectFuture
+from prefect import flow
 from prefect.runtime import flow_run
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
 from bes.errors import ScoringError
+from flows.steps import few_threads, steps_of
 from scoring.open_run import OpenRun
 from scoring.plan import RunPlan
-from scoring.rounds import Steps, score_shards
+from scoring.rounds import score_shards
 from scoring.settings import RunSettings
 from scoring.stopping import Stop
 from scoring.summary import RunSummary
@@ -25,15 +23,8 @@ from scoring.writer import Writer
 from tasks.artifacts import fetch_result, write_artifacts
 from tasks.cancel import cancel_jobs
 from tasks.check import check_row_count
-from tasks.download import download_output
 from tasks.open import open_journal
-from tasks.poll import poll_status
-from tasks.start import start_job
-from tasks.submit import submit_job
-from tasks.upload import upload_shard
 from tasks.validate import validate_input
-
-_Result = TypeVar("_Result")
 
 # Our own lines belong on the run's page, wherever the flow is run; PREFECT_LOGGING_EXTRA_LOGGERS brings them there.
 for _package in ("bes", "scoring", "tasks", "flows"):
@@ -44,8 +35,7 @@ for _package in ("bes", "scoring", "tasks", "flows"):
     name="batch-scoring",
     flow_run_name="{contract}",
     validate_parameters=True,
-    # By default there is a thread for each shard, and each holds its own connections and blocks of 8 MiB.
-    task_runner=cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=8)),
+    task_runner=few_threads(),
 )
 async def batch_scoring(
     inputs: Annotated[list[str], Field(min_length=1, description="CSV files, folders of them, or glob patterns.")],
@@ -76,7 +66,7 @@ async def batch_scoring(
         run = await asyncio.to_thread(open_journal, plan, settings, stop, writer, run_date or _scheduled(), rescore)
         if run.is_published:
             return await asyncio.to_thread(fetch_result, run)
-        scored = await asyncio.to_thread(score_shards, run, _steps(run))
+        scored = await asyncio.to_thread(score_shards, run, steps_of(run))
         books = await asyncio.to_thread(check_row_count, scored, run)
         return await asyncio.to_thread(write_artifacts, run, scored, books)
     except BaseException as error:
@@ -104,19 +94,3 @@ async def _validated(inputs: list[str], contract: str, settings: RunSettings, se
 def _scheduled() -> date | None:
     moment = flow_run.scheduled_start_time
     return moment.date() if moment else None
-
-
-def _steps(run: OpenRun) -> Steps:
-    same = unmapped(run)
-    return Steps(
-        upload=lambda shards: _all(upload_shard.map(shards, same)),
-        submit=lambda shards: _all(submit_job.map(shards, same)),
-        start=lambda jobs: _all(start_job.map(jobs, same)),
-        poll=lambda jobs: poll_status(jobs, run),
-        download=lambda jobs, states: _all(download_output.map(jobs, unmapped(states), same)),
-    )
-
-
-def _all(futures: Iterable[PrefectFuture[_Result]]) -> list[_Result]:
-    pending = list(futures)
-    return [future.result() for future in pending]

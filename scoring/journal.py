@@ -62,6 +62,8 @@ class RunState(StrEnum):
     OPEN = "open"
     STOPPED = "stopped"
     PUBLISHED = "published"
+    SCORED = "scored"
+    """Of mended rows: they are scored, and part of a version of the run that they belong to."""
 
 
 class RunRecord(Record):

@@ -43,15 +43,38 @@ class JobEntry(_Entry):
     end_time: str | None
 
 
+class RequeuedFrom(_Entry):
+    """A version to which mended rows of its quarantine were added.
+
+    Args:
+        folder: Of that version, in the container.
+        fixed_sha256: Of the file in which they were mended.
+        run_key: Of the journal under which they were scored.
+        n_rows: Mended rows that were scored.
+        n_refused_again: Those that broke the contract again, or that the web service refused.
+        jobs: One for each shard of the mended rows.
+    """
+
+    folder: str
+    generation: int
+    fixed_sha256: str
+    run_key: str
+    n_rows: int
+    n_refused_again: int
+    jobs: list[JobEntry]
+
+
 class Manifest(_Entry):
     """Everything about a finished run. Paths are absolute; times are ISO 8601 in UTC.
 
     Args:
+        jobs: Of the run itself; those of requeued rows stand in `requeued_from`.
         n_quarantined: Records that are not scored: they break the contract, or the web service refuses them.
         n_refused: The latter alone.
         generation: 1, and one more each time the same work was scored again on request.
         run_date: The date under which it is published.
         published: Folder of its version in the container.
+        requeued_from: The versions that it was made from by `requeue`, the oldest first.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -79,6 +102,7 @@ class Manifest(_Entry):
     generation: int = 1
     run_date: date | None = None
     published: str | None = None
+    requeued_from: tuple[RequeuedFrom, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""

@@ -1,13 +1,13 @@
 """Open a run: find what the journal knows of the same work, become its one writer, or learn that it is done."""
 
 import logging
-import time
 from datetime import UTC, date, datetime
 
 from bes.blobs import BlobStore
-from bes.errors import Conflict, IntegrityError, RunHeld
+from bes.errors import Conflict, IntegrityError
 from scoring.journal import Journal, RunRecord, RunState, WorkPlan
 from scoring.lease import Lease
+from scoring.meeting import Meeting
 from scoring.open_run import OpenRun
 from scoring.plan import RunPlan
 from scoring.settings import RunSettings
@@ -15,9 +15,6 @@ from scoring.stopping import Stop
 from scoring.writer import Writer
 
 logger = logging.getLogger(__name__)
-
-_LOOK_SECONDS = 2.0
-"""Between two looks whether another process has ended; a run takes minutes."""
 
 
 def open_run(
@@ -72,9 +69,7 @@ class _Opening:
         self._writer = writer
         self._run_date = run_date
         self._rescore = rescore
-        self._stop = stop
-        self._end = time.monotonic() + settings.timeout_seconds
-        self._told: str | None = None
+        self._meeting = Meeting(journal, settings, stop)
 
     def take(self) -> tuple[RunRecord, str, Lease | None]:
         while True:
@@ -84,7 +79,7 @@ class _Opening:
                 return record, etag, None
             lease = Lease(self._journal.documents, self._journal.run_name, seconds=self._settings.lease_seconds)
             if not lease.acquire():
-                self._meet_other(record, etag)
+                self._meeting.meet(record, etag)
                 continue
             taken = self._enter(lease)
             if taken is not None:
@@ -126,20 +121,6 @@ class _Opening:
             return mine, self._journal.replace_run(mine, etag, lease_id=lease.id)
         except Conflict:
             return None
-
-    def _meet_other(self, record: RunRecord, etag: str) -> None:
-        if record.writer.is_surely_gone:
-            logger.info("%s is gone; its lease is ended", record.writer)
-            if self._journal.documents.break_lease(self._journal.run_name, etag):
-                return
-        until = f"at most {self._settings.lease_seconds} s after it has ended"
-        what = f"The run {record.run_key} is held by {record.writer}; its lease ends {until}."
-        if self._settings.when_held == "leave" or time.monotonic() > self._end:
-            raise RunHeld(what, "Wait for its result, or run again later; BATCH_SCORING_RUN_WHEN_HELD=wait waits.")
-        if self._told != record.writer.session:
-            logger.info("%s Waiting for it.", what)
-            self._told = record.writer.session
-        self._stop.sleep(_LOOK_SECONDS)
 
     def _require_same_work(self, record: RunRecord) -> None:
         if record.plan == self._work:

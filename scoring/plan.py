@@ -51,6 +51,16 @@ class RunFolder:
         """Files that the steps hand to each other; removed when the run ends."""
         return self.path / f".work-{self.attempt}"
 
+    @property
+    def predictions_aside(self) -> Path:
+        """The predictions before they are published."""
+        return self.work / "predictions.csv"
+
+    @property
+    def quarantine_aside(self) -> Path:
+        """The quarantine before it is published, with the rows that the web service refuses."""
+        return self.work / "quarantine.csv"
+
     def discard_work(self) -> None:
         """Remove the working files of this attempt."""
         shutil.rmtree(self.work, ignore_errors=True)

@@ -33,11 +33,13 @@ def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
         InputError: An input file has changed since it was planned.
     """
     shards, n_refused = outcome.scored, len(outcome.refused)
-    n_rows = merge_predictions(((shard.job.shard, shard.output_path) for shard in shards), _aside(plan))
+    n_rows = merge_predictions(
+        ((shard.job.shard, shard.output_path) for shard in shards), plan.folder.predictions_aside
+    )
     n_scored = sum(shard.n_rows for shard in shards)
     if n_rows != n_scored:
         raise IntegrityError(f"The merged predictions hold {n_rows} rows instead of {n_scored}.", "Run again.")
-    write_quarantine(_quarantine_aside(plan), outcome.refused, of_contract=plan.folder.quarantine)
+    write_quarantine(plan.folder.quarantine_aside, outcome.refused, of_contract=plan.folder.quarantine)
     books = Books(
         n_input=plan.n_input,
         n_scored=n_scored,
@@ -52,8 +54,8 @@ def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
         [shard.job.shard for shard in shards],
         key=plan.key,
         shows_keys=plan.shows_keys,
-        predictions=_aside(plan),
-        quarantine=_quarantine_aside(plan),
+        predictions=plan.folder.predictions_aside,
+        quarantine=plan.folder.quarantine_aside,
         refused=[row.shard for row in outcome.refused],
     )
     return books
@@ -71,10 +73,10 @@ def publish_run(run: OpenRun, outcome: Outcome, books: Books, *, endpoint: Endpo
     manifest = _published_manifest(run, folder)
     if manifest is None:
         manifest = _manifest(run, outcome.scored, books, endpoint, folder)
-        _upload(run, _aside(plan), f"{folder}/{_PREDICTIONS}")
-        _upload(run, _quarantine_aside(plan), f"{folder}/{_QUARANTINE}")
+        _upload(run, plan.folder.predictions_aside, f"{folder}/{_PREDICTIONS}")
+        _upload(run, plan.folder.quarantine_aside, f"{folder}/{_QUARANTINE}")
         run.journal.documents.create(f"{folder}/{_MANIFEST}", _as_bytes(manifest))
-    elif manifest.predictions_sha256 != sha256_of(_aside(plan)):
+    elif manifest.predictions_sha256 != sha256_of(plan.folder.predictions_aside):
         raise IntegrityError(
             f"{folder!r} is published with other predictions than those of this run.",
             "Nothing was overwritten. Run with --rescore, which publishes another version.",
@@ -83,9 +85,9 @@ def publish_run(run: OpenRun, outcome: Outcome, books: Books, *, endpoint: Endpo
     point_to(run.journal.documents, plan.contract, _version(manifest, folder))
     run.change(state=RunState.PUBLISHED, published=folder)
     with replacing(plan.folder.predictions) as part:
-        shutil.copyfile(_aside(plan), part)
+        shutil.copyfile(plan.folder.predictions_aside, part)
     with replacing(plan.folder.quarantine) as part:
-        shutil.copyfile(_quarantine_aside(plan), part)
+        shutil.copyfile(plan.folder.quarantine_aside, part)
     logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
     return _at_home(manifest, plan)
 
@@ -112,14 +114,6 @@ def fetch_published(run: OpenRun) -> Manifest:
     run.store.download(f"{folder}/{_QUARANTINE}", plan.folder.quarantine)
     logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
     return _at_home(manifest, plan)
-
-
-def _aside(plan: RunPlan) -> Path:
-    return plan.folder.work / _PREDICTIONS
-
-
-def _quarantine_aside(plan: RunPlan) -> Path:
-    return plan.folder.work / _QUARANTINE
 
 
 def _published_manifest(run: OpenRun, folder: str) -> Manifest | None:
@@ -187,12 +181,12 @@ def _manifest(
         n_quarantined=books.n_quarantined,
         n_refused=books.n_refused,
         n_failed=books.n_failed,
-        jobs=[_entry(shard) for shard in scored],
+        jobs=[job_entry(shard) for shard in scored],
         started_at=plan.started_at,
         ended_at=ended_at,
         duration_seconds=round((ended_at - plan.started_at).total_seconds(), 3),
         predictions=str(plan.folder.predictions),
-        predictions_sha256=sha256_of(_aside(plan)),
+        predictions_sha256=sha256_of(plan.folder.predictions_aside),
         quarantine=str(plan.folder.quarantine),
         data_docs=str(plan.data_docs_index),
         generation=run.record.generation,
@@ -201,7 +195,8 @@ def _manifest(
     )
 
 
-def _entry(scored: ScoredShard) -> JobEntry:
+def job_entry(scored: ScoredShard) -> JobEntry:
+    """What a manifest says of a shard and its job."""
     job, state = scored.job, scored.state
     return JobEntry(
         index=job.shard.index,

@@ -56,7 +56,7 @@ class Swept:
     @property
     def is_worth_telling(self) -> bool:
         """False for a run about which nothing was done nor is to be done."""
-        return self.found not in ("published", "stopped", "in progress") or self.blobs_removed > 0
+        return self.found not in ("published", "stopped", "scored", "in progress") or self.blobs_removed > 0
 
 
 def sweep(documents: Documents, client: BesClient, *, rules: SweepRules, writer: Writer) -> Iterator[Swept]:

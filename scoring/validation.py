@@ -38,10 +38,10 @@ def validate_and_plan(
     """
     started_at = datetime.now(UTC)
     contract = load_contract(contract_name, settings.contracts_dir)
-    port, sent = _input_port(contract)
+    port, sent = input_port(contract)
     paths = find_inputs(inputs)
     files = [InputFile(path=str(path), size_bytes=path.stat().st_size, sha256=sha256_of(path)) for path in paths]
-    digest = hashlib.sha256(contract.model_dump_json().encode()).hexdigest()
+    digest = digest_of(contract)
     key = run_key(
         input_digests=[file.sha256 for file in files],
         contract_digest=digest,
@@ -83,7 +83,17 @@ def validate_and_plan(
     )
 
 
-def _input_port(contract: Contract) -> tuple[str, list[str]]:
+def digest_of(contract: Contract) -> str:
+    """What names a contract, as it is read: comments and the spelling of its YAML do not matter."""
+    return hashlib.sha256(contract.model_dump_json().encode()).hexdigest()
+
+
+def input_port(contract: Contract) -> tuple[str, list[str]]:
+    """The input port that is fed, and its columns.
+
+    Raises:
+        InputError: There are several.
+    """
     if len(contract.inputs) > 1:
         raise InputError(
             f"The contract {contract.name!r} feeds {len(contract.inputs)} input ports: {', '.join(contract.inputs)}.",

@@ -19,7 +19,7 @@ class Version(Record):
     """One published result. It is never changed.
 
     Args:
-        folder: Holds predictions.csv, quarantine.csv and manifest.json.
+        folder: Holds predictions.csv, quarantine.csv and manifest.json; and mended.csv where rows were requeued.
     """
 
     run_key: str
@@ -83,6 +83,36 @@ def point_to(documents: Documents, dataset: str, version: Version) -> Latest:
             return latest.model_copy(update={"withdrawn": (*latest.withdrawn, version), "moved_at": now})
         history = (*latest.history, latest.current)
         return latest.model_copy(update={"current": version, "history": history, "moved_at": now})
+
+    return _move(documents, dataset, move)
+
+
+def put_after(documents: Documents, dataset: str, version: Version, *, before: str) -> Latest:
+    """Make a version the current one if the one that it was made from is; otherwise it stands behind that one.
+
+    So mended rows of an older run never take the place of a newer run.
+
+    Args:
+        version: The new one; nothing happens when it was published before.
+        before: Folder of the one that it was made from.
+    """
+
+    def move(latest: Latest | None) -> Latest | None:
+        now = datetime.now(UTC)
+        if latest is None:
+            return Latest(dataset=dataset, current=version, moved_at=now)
+        if version.folder in {known.folder for known in latest.versions}:
+            return None
+        if latest.current.folder == before:
+            history = (*latest.history, latest.current)
+            return latest.model_copy(update={"current": version, "history": history, "moved_at": now})
+        logger.info("%s stays the latest of %s: %s was not", latest.current.folder, dataset, before)
+        places = [known.folder for known in latest.history]
+        if before not in places:
+            return latest.model_copy(update={"withdrawn": (*latest.withdrawn, version), "moved_at": now})
+        at = places.index(before) + 1
+        history = (*latest.history[:at], version, *latest.history[at:])
+        return latest.model_copy(update={"history": history, "moved_at": now})
 
     return _move(documents, dataset, move)
 

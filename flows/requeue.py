@@ -1,0 +1,64 @@
+"""Score the mended rows of a published run's quarantine, and publish the run anew with them among the others."""
+
+import asyncio
+import logging
+import uuid
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow
+from prefect.runtime import flow_run
+from pydantic import Field
+
+from flows.steps import few_threads, steps_of
+from scoring.requeue.requeueing import Order, Requeue
+from scoring.requeue.summary import RequeueSummary
+from scoring.rounds import score_shards
+from scoring.settings import RunSettings
+from scoring.stopping import Stop
+from scoring.writer import Writer
+from tasks.cancel import cancel_jobs
+from tasks.requeue import fetch_version, merge_rows, publish_version, take_up_run
+
+# Our own lines belong on the run's page, wherever the flow is run; PREFECT_LOGGING_EXTRA_LOGGERS brings them there.
+for _package in ("bes", "scoring", "tasks", "flows"):
+    logging.getLogger(_package).setLevel(logging.INFO)
+
+
+@flow(name="requeue", flow_run_name="{run_key}", validate_parameters=True, task_runner=few_threads())
+async def requeue(
+    run_key: Annotated[str, Field(description="The published run, as its manifest names it.")],
+    fixed: Annotated[str, Field(description="The run's quarantine.csv, or a part of it, with `raw` mended.")],
+    contract: Annotated[
+        str | None, Field(description="Name of the run's contract, or path of its YAML file; by default its name.")
+    ] = None,
+    also_unchanged: Annotated[
+        bool, Field(description="Requeue the rows of the file that were not changed as well.")
+    ] = False,
+) -> RequeueSummary:
+    """Score mended rows and account for every row of the run. Begun before, it goes on where it stands.
+
+    Raises:
+        InputError: The run, the file, the contract, an input or every mended row is refused; nothing was sent.
+        RemoteError: The gateway, the web service or the storage failed. The run stays published as it is.
+    """
+    settings = RunSettings()
+    writer = Writer.here(session=uuid.uuid4().hex[:12], flow_run=flow_run.id)
+    stop = Stop()
+    order = Order(run_key=run_key, fixed=Path(fixed), contract=contract, also_unchanged=also_unchanged)
+    taken: Requeue | None = None
+    try:
+        taken = await asyncio.to_thread(take_up_run, order, settings, stop, writer)
+        if taken.run is None:
+            return await asyncio.to_thread(fetch_version, taken)
+        outcome = await asyncio.to_thread(score_shards, taken.run, steps_of(taken.run))
+        merged = await asyncio.to_thread(merge_rows, outcome, taken)
+        return await asyncio.to_thread(publish_version, taken, merged)
+    except BaseException as error:
+        stop.set()
+        if taken is not None and taken.run is not None:
+            await asyncio.to_thread(cancel_jobs, taken.run, error)
+        raise
+    finally:
+        if taken is not None:
+            taken.close()

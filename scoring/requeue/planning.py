@@ -1,0 +1,155 @@
+"""Mended rows as work of their own: one input file, judged by the contract and cut into shards as any other."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from bes.errors import InputError
+from bes.files import replacing
+from scoring.contract.evaluation import PassOutcome, run_pass
+from scoring.contract.model import Contract, Tolerance
+from scoring.contract.quarantine import Quarantine
+from scoring.contract.reading.accepted import CheckedFile
+from scoring.contract.reading.preflight import inspect_files
+from scoring.contract.rules.profile import Profile
+from scoring.contract.rules.rules import rules_of
+from scoring.manifest import InputFile, run_key
+from scoring.plan import RunFolder, RunPlan
+from scoring.requeue.base import Base
+from scoring.requeue.mended import MendedRow, Refusal, as_input, cells_of
+from scoring.requeue.quarantined import read_lines
+from scoring.shards import cut_shards
+from scoring.validation import digest_of, input_port
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MendedWork:
+    """What is scored, and where its rows belong.
+
+    Args:
+        plan: Of the file of mended rows.
+        rows: Its records in order.
+        illegible: Mended rows that are no record of the contract and do not stand in it, and why.
+        files: The input files of the run.
+        data_docs_index: The first page of the run's Data Docs.
+    """
+
+    contract: Contract
+    plan: RunPlan
+    rows: tuple[MendedRow, ...]
+    illegible: dict[MendedRow, Refusal]
+    files: list[CheckedFile]
+    data_docs_index: Path
+
+
+def plan_work(
+    changes: Sequence[MendedRow],
+    base: Base,
+    contract: Contract,
+    files: list[CheckedFile],
+    *,
+    folder: RunFolder,
+    rows_per_job: int,
+    data_docs_index: Path,
+) -> MendedWork:
+    """Judge the mended rows, and cut those that the contract accepts now into shards.
+
+    Args:
+        changes: The mended rows.
+        base: The version that they are added to.
+        contract: Of the run.
+        files: Its input files.
+        folder: Of the run; the mended rows get a folder in it.
+        rows_per_job: Of the run.
+        data_docs_index: Of the run.
+
+    Raises:
+        InputError: The contract accepts none of them; tells about the first.
+    """
+    started_at = datetime.now(UTC)
+    order = {file.name: place for place, file in enumerate(files)}
+    in_order = sorted(changes, key=lambda row: (order[row.file], row.record))
+    judged = {row: cells_of(row.raw, contract) for row in in_order}
+    illegible = {row: found for row, found in judged.items() if isinstance(found, Refusal)}
+    rows = tuple(row for row in in_order if row not in illegible)
+    if not rows:
+        first, refusal = next(iter(illegible.items()))
+        raise _none_accepted(len(in_order), first, refusal.message, refusal.rule)
+    content = as_input(rows, contract)
+    digest = hashlib.sha256(content).hexdigest()
+    key = run_key(
+        input_digests=[base.manifest.run_key, str(base.scored_generation), digest],
+        contract_digest=digest_of(contract),
+        service=[base.manifest.workspace, base.manifest.service],
+        rows_per_job=rows_per_job,
+    )
+    own = RunFolder(path=folder.path / "requeued" / key, attempt=folder.attempt)
+    path = own.path / "mended.csv"
+    with replacing(path) as part:
+        part.write_bytes(content)
+    outcome = _judge(path, contract, own.quarantine)
+    n_refused = outcome.n_rejected
+    logger.info("%d of %d mended rows accepted", len(rows) - n_refused, len(in_order))
+    if n_refused == len(rows):
+        _, (record, rule, message) = next(read_lines(own.quarantine, ("record", "rule", "message")))
+        raise _none_accepted(len(in_order), rows[int(record) - 1], message, rule)
+    port, sent = input_port(contract)
+    plan = RunPlan(
+        run_key=key,
+        contract=contract.name,
+        contract_digest=digest_of(contract),
+        input_port=port,
+        output_port=contract.output,
+        key=contract.key,
+        shows_keys=contract.key not in contract.sensitive,
+        folder=own,
+        inputs=[InputFile(path=str(path), size_bytes=len(content), sha256=digest)],
+        n_input=len(rows),
+        n_quarantined=n_refused,
+        accepted=outcome.files,
+        shards=cut_shards(
+            outcome.files,
+            key=contract.key,
+            sent=sent,
+            passthrough=contract.passthrough,
+            rows_per_job=rows_per_job,
+        ),
+        data_docs_index=data_docs_index,
+        findings_by_rule=pd.DataFrame(),
+        started_at=started_at,
+    )
+    return MendedWork(
+        contract=contract,
+        plan=plan,
+        rows=rows,
+        illegible=illegible,
+        files=files,
+        data_docs_index=data_docs_index,
+    )
+
+
+def _judge(path: Path, contract: Contract, quarantine_path: Path) -> PassOutcome:
+    # Rules about rows alone: how many rows a table must have, and how many bad ones a run bears, is said of a whole
+    # input and was judged then.
+    lenient = contract.model_copy(update={"tolerance": Tolerance()})
+    rules = rules_of(lenient)
+    with TemporaryDirectory(prefix=".keys-", dir=path.parent) as spill_dir:
+        profile = Profile(lenient.columns, rules, spill_dir=Path(spill_dir))
+        with Quarantine(quarantine_path) as quarantine:
+            return run_pass(inspect_files([path], lenient), lenient, rules, profile, quarantine)
+
+
+def _none_accepted(n_rows: int, row: MendedRow, message: str, rule: str) -> InputError:
+    return InputError(
+        f"Not one of the {n_rows:,} mended rows is accepted. The first is {row.file!r}, record {row.record}:"
+        f" {message} ({rule}).",
+        "Nothing was sent; mend it again in the fixed file.",
+    )

@@ -1,0 +1,155 @@
+"""Publishes a run anew: what was written aside, then the manifest, which decides; then the pointer, then the journal.
+
+Killed before the manifest, nothing has happened. Killed after it, the next one who holds the run goes on from there.
+"""
+
+import logging
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bes.errors import IntegrityError
+from bes.files import replacing, sha256_of
+from bes.settings import EndpointSettings
+from scoring.manifest import Manifest
+from scoring.plan import RunFolder
+from scoring.requeue.base import MANIFEST, MENDED, PREDICTIONS, QUARANTINE, Base, read_manifest
+from scoring.requeue.held import HeldRun
+from scoring.requeue.merging import Merged
+from scoring.requeue.planning import MendedWork
+from scoring.versions import Version, put_after, version_folder
+
+logger = logging.getLogger(__name__)
+
+
+def finish_begun(held: HeldRun) -> None:
+    """Go on with a version whose manifest is written and that a process left before readers could find it."""
+    folder = _claimed(held)
+    if folder == held.record.published:
+        return
+    manifest = read_manifest(held, folder)
+    if manifest is not None:
+        logger.info("%s was begun before and is finished now", folder)
+        _reveal(held, manifest, folder)
+
+
+def _claim(held: HeldRun, base: Base) -> str:
+    """The folder of the next version, which no other generation of the run can take from now on.
+
+    The run stays published as it is: readers and `run` have the version before until the new one is whole.
+    """
+    folder = _claimed(held)
+    if folder == held.record.published or held.record.run_date != base.manifest.run_date:
+        held.change(generation=held.record.generation + 1, run_date=base.manifest.run_date)
+    return _claimed(held)
+
+
+def publish_merged(
+    held: HeldRun, base: Base, work: MendedWork, merged: Merged, *, folder: RunFolder, endpoint: EndpointSettings
+) -> Manifest:
+    """Publish what was merged, and bring it home.
+
+    Args:
+        held: The run.
+        base: The version that rows were added to.
+        work: The mended rows.
+        merged: What was written aside and checked.
+        folder: Of the run.
+        endpoint: The web service that scored the rows.
+    """
+    place = _claim(held, base)
+    for name in (PREDICTIONS, QUARANTINE, MENDED):
+        _upload(held, merged.folder / name, f"{place}/{name}")
+    manifest = _manifest(held, base, work, merged, endpoint, place)
+    held.check()
+    held.journal.documents.create(f"{place}/{MANIFEST}", _as_bytes(manifest))
+    _reveal(held, manifest, place)
+    with replacing(folder.predictions) as part:
+        shutil.copyfile(merged.folder / PREDICTIONS, part)
+    return _at_home(manifest, folder, merged.folder / QUARANTINE)
+
+
+def fetch_requeued(held: HeldRun, base: Base, *, folder: RunFolder) -> Manifest:
+    """Bring a version home that holds the rows already.
+
+    Raises:
+        IntegrityError: It is not what its manifest says.
+    """
+    predictions = held.store.download(f"{base.folder}/{PREDICTIONS}", folder.predictions)
+    if predictions.sha256 != base.manifest.predictions_sha256:
+        raise IntegrityError(
+            f"{predictions.name!r} is not what its manifest says.",
+            "Run with --rescore, which publishes another version.",
+        )
+    return _at_home(base.manifest, folder, base.quarantine_path)
+
+
+def _claimed(held: HeldRun) -> str:
+    record = held.record
+    return version_folder(record.plan.contract, record.run_date, record.run_key, record.generation)
+
+
+def _upload(held: HeldRun, path: Path, name: str) -> None:
+    held.check()
+    try:
+        held.store.upload(path, name)
+    except IntegrityError:
+        # Left by an execution that ended before its manifest, so that nobody reads it.
+        held.journal.documents.delete(name)
+        held.store.upload(path, name)
+
+
+def _reveal(held: HeldRun, manifest: Manifest, folder: str) -> None:
+    """Let readers find a version that is whole."""
+    if manifest.run_date is None:
+        raise RuntimeError(f"the manifest of {folder!r} has no date")
+    version = Version(
+        run_key=manifest.run_key,
+        generation=manifest.generation,
+        run_date=manifest.run_date,
+        folder=folder,
+        predictions_sha256=manifest.predictions_sha256,
+        n_scored=manifest.n_scored,
+        published_at=datetime.now(UTC),
+    )
+    held.check()
+    put_after(held.journal.documents, manifest.contract, version, before=manifest.requeued_from[-1].folder)
+    held.change(published=folder)
+    logger.info("published %d rows as %s", manifest.n_scored, folder)
+
+
+def _manifest(
+    held: HeldRun, base: Base, work: MendedWork, merged: Merged, endpoint: EndpointSettings, place: str
+) -> Manifest:
+    ended_at = datetime.now(UTC)
+    books, started_at = merged.books, work.plan.started_at
+    return base.manifest.model_copy(
+        update={
+            "endpoint": endpoint.url or "",
+            "n_scored": books.n_scored,
+            "n_quarantined": books.n_quarantined,
+            "n_refused": books.n_refused,
+            "n_failed": books.n_failed,
+            "started_at": started_at,
+            "ended_at": ended_at,
+            "duration_seconds": round((ended_at - started_at).total_seconds(), 3),
+            "data_docs": str(work.data_docs_index),
+            "predictions_sha256": sha256_of(merged.folder / PREDICTIONS),
+            "generation": held.record.generation,
+            "published": place,
+            "requeued_from": (*base.manifest.requeued_from, merged.step),
+        }
+    )
+
+
+def _as_bytes(manifest: Manifest) -> bytes:
+    return manifest.model_dump_json(indent=2).encode() + b"\n"
+
+
+def _at_home(manifest: Manifest, folder: RunFolder, quarantine: Path) -> Manifest:
+    mine = manifest.model_copy(update={"predictions": str(folder.predictions), "quarantine": str(folder.quarantine)})
+    mine.write(folder.manifest)
+    # Last: the rows may have been mended in this very file, and until all is home the same command must find them.
+    with replacing(folder.quarantine) as part:
+        shutil.copyfile(quarantine, part)
+    return mine
