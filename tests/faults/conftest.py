@@ -20,6 +20,7 @@ from bes.client import BesClient
 from bes.errors import NotFound
 from bes.protocol import JobStatus
 from bes.settings import EndpointSettings
+from tests.faults.fault_proxy import FaultProxy
 
 ROWS = [[f"R{number:06d}", str(number % 5 + 1), f"Review number {number} of a good book"] for number in range(1, 8)]
 REFUSED = 1
@@ -155,6 +156,14 @@ class Work:
     def attempts(self) -> list[dict[str, Any]]:
         return [attempt for shard in self.shards() for attempt in shard["attempts"]]
 
+    def finish(self, *, at_most: int) -> list[str]:
+        """Run again and again until it is published; the errors of the runs before, which outages ended."""
+        errors = []
+        while self.run() != 0:
+            errors.append(self.result(self.pid)["error"])
+            assert len(errors) <= at_most, self.result(self.pid)
+        return errors
+
     def status(self, job_id: str) -> JobStatus | None:
         with BesClient(self.endpoint) as client:
             try:
@@ -234,6 +243,15 @@ def new_work(driver: Driver, azurite: Any, endpoint: EndpointSettings, tmp_path:
 @pytest.fixture
 def work(new_work: Callable[[int], Work]) -> Work:
     return new_work(0)
+
+
+@pytest.fixture
+def proxy(endpoint: EndpointSettings, work: Work) -> Iterator[FaultProxy]:
+    """Stands between the work and the gateway. Whatever is armed must be met."""
+    with FaultProxy(endpoint.url or "") as running:
+        work.endpoint = endpoint.model_copy(update={"url": running.url})
+        yield running
+    assert running.armed == [], "faults that were not met"
 
 
 @pytest.fixture(scope="session")
