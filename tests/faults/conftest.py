@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.storage.blob import ContainerClient
+from azure.storage.blob import BlobLeaseClient, ContainerClient
 
 from bes.client import BesClient
 from bes.errors import NotFound
@@ -140,6 +140,24 @@ class Work:
 
     def blobs(self) -> ContainerClient:
         return ContainerClient.from_connection_string(self.connection_string, self.container)
+
+    def read(self, name: str) -> bytes:
+        with self.blobs() as container:
+            return container.download_blob(name).readall()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a blob as somebody would who knows nothing of leases; a dead writer's is ended."""
+        with self.blobs() as container:
+            if not container.exists():
+                container.create_container()
+            blob = container.get_blob_client(name)
+            if blob.exists() and blob.get_blob_properties().lease.state == "leased":
+                BlobLeaseClient(blob).break_lease(lease_break_period=0)
+            blob.upload_blob(content, overwrite=True)
+
+    def remove(self, name: str) -> None:
+        with self.blobs() as container:
+            container.delete_blob(name)
 
     def json(self, name: str) -> dict[str, Any]:
         with self.blobs() as container:
