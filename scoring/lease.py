@@ -57,6 +57,17 @@ class Lease:
                 "It stopped and left its jobs alone. Run again; it goes on where the work stands.",
             )
 
+    def renew(self) -> None:
+        """Hold it for its full time from now. Also one that the storage let end, if nobody has taken it since.
+
+        Raises:
+            Conflict: It is another's by now.
+            NotFound: The blob is gone, and the journal with it.
+        """
+        asked_at = time.monotonic()
+        self._documents.renew_lease(self._name, self.id)
+        self._held_until = asked_at + self._seconds
+
     def release(self) -> None:
         """Give it back, so that nobody waits for its end. Harmless twice."""
         if self._end.is_set():
@@ -71,14 +82,11 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._end.wait(self._seconds / _RENEWALS):
-            asked_at = time.monotonic()
             try:
-                self._documents.renew_lease(self._name, self.id)
+                self.renew()
             except Unavailable as error:
                 logger.warning("the lease on %r was not renewed: %s", self._name, error)
             except RemoteError as error:
                 logger.warning("the lease on %r is lost: %s", self._name, error)
                 self._lost = error
                 return
-            else:
-                self._held_until = asked_at + self._seconds

@@ -77,7 +77,7 @@ def work_there(work: Any, local_stack: LocalStack, storage: Storage, tmp_path: P
 @pytest.mark.usefixtures("endpoint")
 @pytest.mark.parametrize(
     "step",
-    ["run open after", "upload input after", "journal submitted after", "status after", "upload predictions after"],
+    ["run open after", "upload input after", "journal submitted after", "journal finished after", "manifest after"],
 )
 def test_a_storage_that_leaves_and_comes_back_is_waited_for(
     work_there: Any, undisturbed: bytes, storage: Storage, step: str
@@ -86,25 +86,18 @@ def test_a_storage_that_leaves_and_comes_back_is_waited_for(
     work_there.wait_for(step)
 
     storage.stop()
-    stuck_at = step_that_waits(work_there)
+    n_done = n_storage_steps(work_there)
+    time.sleep(2)
+    # It was met: all that follows these steps needs the storage, and nothing was done without it.
+    assert n_storage_steps(work_there) == n_done
     storage.start()
 
-    # It was met: the run stood before a step that the storage has a part in, and that was done only later.
-    assert stuck_at.endswith(" before")
-    assert stuck_at.partition(" ")[0] in ("run", "upload", "journal", "download", "manifest", "latest")
     assert work_there.driver.wait(run) == 0, work_there.result(run)
-    assert work_there.trace[-1] == "run published after"
+    assert n_storage_steps(work_there) > n_done
     work_there.require_whole(undisturbed)
-    assert [attempt["number"] for attempt in work_there.attempts()] == [1, 1, 1]
 
 
-def step_that_waits(work: Any) -> str:
-    """The step at which the run has stood for a second."""
-    end = time.monotonic() + 30
-    steps: list[str] = []
-    while time.monotonic() < end:
-        before, steps = steps, work.trace
-        if before == steps:
-            return steps[-1]
-        time.sleep(1)
-    raise AssertionError(f"the run goes on without the storage: {steps}")
+def n_storage_steps(work: Any) -> int:
+    """How many steps at the storage were taken."""
+    calls = ("submit after", "start after", "status after", "delete after")
+    return sum(step.endswith(" after") and step not in calls for step in work.trace)
