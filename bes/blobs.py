@@ -184,7 +184,10 @@ class BlobStore:
     def _require_same(self, blob: BlobClient, digest: str) -> None:
         if (blob.get_blob_properties().metadata or {}).get("sha256") != digest:
             raise IntegrityError(
-                f"The blob {blob.blob_name!r} exists with other content.", "Remove it, or run with another container."
+                f"The blob {blob.blob_name!r} exists with other content.",
+                # Never to remove it: jobs may have been given what it holds, and their outputs would be adopted.
+                "Nothing was overwritten. It, or the input while it was sent, has been changed: run again with another"
+                " --rows-per-job, which is another run, or with another container.",
             )
 
     def _converted(self, name: str) -> AbstractContextManager[None]:

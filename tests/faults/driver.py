@@ -2,7 +2,8 @@
 
 It reads one JSON command a line and forks a child for each, which costs nothing as everything is imported by then. The
 child carries out the very steps of the flow. Each step leaves a line in the trace, so that a test knows that it was
-met, and at the step that the command names the child ends itself by a signal, or its wall clock jumps.
+met, and at the step that the command names the child ends itself by a signal, or its clock or its input
+changes.
 """
 
 import csv
@@ -60,6 +61,8 @@ class Trace:
         self._end_at = command.get("end_at")
         self._jump_at = command.get("jump_at")
         self._jump_seconds = command.get("jump_seconds", 0)
+        self._change_input_at = command.get("change_input_at")
+        self._extract = Path(command["home"]) / "extract.csv"
 
     def step(self, name: str, moment: str, what: str = "") -> None:
         point = f"{name} {moment}"
@@ -74,6 +77,8 @@ class Trace:
         if point == self._jump_at:
             self._jump_at = None
             jump(self._jump_seconds)
+        if point == self._change_input_at:
+            self._extract.write_bytes(self._extract.read_bytes().replace(b"Review", b"Rewiev"))
 
 
 def jump(seconds: float) -> None:

@@ -112,7 +112,15 @@ def test_another_contract_is_another_run_and_leaves_what_the_first_one_wrote(wor
     assert {job["job_id"] for job in manifest["jobs"]}.isdisjoint(work.job_ids[:1])
 
 
-@pytest.mark.parametrize("change", [lambda text: text.replace("Review", "Another"), lambda text: text[:40]])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: content.replace(b"Review", b"Another"),
+        lambda content: content[:40],
+        lambda content: content.replace(b"Review", b"Rewiev"),
+    ],
+    ids=["longer", "shorter", "of the same length"],
+)
 def test_an_input_that_changed_since_it_was_checked_ends_the_run_and_its_jobs(
     work: Any, undisturbed: bytes, faults: Any, change: Any
 ):
@@ -120,7 +128,7 @@ def test_an_input_that_changed_since_it_was_checked_ends_the_run_and_its_jobs(
     pid = work.start()
     work.wait_for("status after")
     extract = work.home / "extract.csv"
-    extract.write_text(change(extract.read_text()))
+    extract.write_bytes(change(extract.read_bytes()))
 
     assert work.driver.wait(pid) == 1
 
@@ -135,6 +143,26 @@ def test_an_input_that_changed_since_it_was_checked_ends_the_run_and_its_jobs(
     work.must_run()
     work.require_whole(undisturbed)
     assert [entry["fault"]["kind"] for entry in faults.served()] == ["queue"]
+
+
+def test_scores_of_an_input_that_changed_before_it_was_sent_are_never_adopted(work: Any, undisturbed: bytes):
+    assert work.run(change_input_at="run open after") == 1
+    assert work.result(work.pid)["error"] == "InputError"
+    sent = {name: work.read(name) for name in work.names("runs/") if "/input/" in name}
+    assert len(sent) == 3
+    assert all(b"Rewiev" in content for content in sent.values())
+
+    assert work.run() == 1
+
+    refused = work.result(work.pid)
+    assert refused["error"] == "IntegrityError"
+    for told in ("exists with other content", "Nothing was overwritten", "--rows-per-job"):
+        assert told in refused["text"]
+    assert {name: work.read(name) for name in sent} == sent
+    assert work.names("published/") == []
+
+    work.must_run(rows_per_job=7)
+    assert work.predictions == undisturbed
 
 
 def test_a_container_that_is_gone_ends_the_run_and_its_jobs_and_the_next_run_begins_anew(
