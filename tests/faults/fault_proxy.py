@@ -1,4 +1,4 @@
-"""A proxy in front of the gateway that answers calls with errors: before a call has had its effect, or after.
+"""A proxy in front of the gateway that answers calls with errors, or not at all: before their effect, or after it.
 
 Whatever else comes is passed on as it is. Every call is kept, so that tests see what left the process.
 """
@@ -10,6 +10,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ class Fault:
 
     Args:
         operation: submit, start, status or delete.
+        status: Of the answer; 0 for a connection that breaks.
         when: `before` the call is passed on, so that it has no effect; or `after`, in place of the answer.
         retry_after: The header of that name; None for none.
     """
@@ -93,6 +95,9 @@ class FaultProxy(ThreadingHTTPServer):
     def arm(self, operation: str, status: int, *, times: int = 1, **more: Any) -> None:
         """Let an error hit the next calls of an operation."""
         self.armed += [Fault(operation=operation, status=status, **more)] * times
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Callers that are killed are what some tests are about."""
 
     @property
     def met(self) -> list[Fault]:
@@ -142,6 +147,10 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.take(self.command, self.path, given, body)
         if fault is None or fault.when == "after":
             status, headers, content = self.server.pass_on(self.command, self.path, given, body)
+        if fault is not None and fault.status == 0:
+            self.close_connection = True
+            self.connection.shutdown(SHUT_RDWR)
+            return
         if fault is not None:
             kind, content = fault.content()
             status, headers = fault.status, [("Content-Type", kind)]
