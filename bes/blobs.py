@@ -56,13 +56,14 @@ class BlobStore:
     """The container of all runs.
 
     Args:
-        settings: Connection string and container name.
+        settings: Connection string, container name, and which form references have.
 
     Raises:
         ConfigurationError: No connection string is set, or it cannot be read.
     """
 
     def __init__(self, settings: StorageSettings) -> None:
+        self._settings = settings
         connection_string = settings.require().get_secret_value()
         try:
             self._service = BlobServiceClient.from_connection_string(connection_string, **_CLIENT_OPTIONS)
@@ -136,7 +137,7 @@ class BlobStore:
         return StoredBlob(name=name, size_bytes=size_bytes, sha256=digest)
 
     def input_reference(self, name: str, *, lifetime: timedelta) -> BlobReference:
-        """A reference with which the web service may read this one blob."""
+        """A reference with which the web service may read this one blob; every one is new, and ends by itself."""
         return self._reference(name, BlobSasPermissions(read=True), lifetime)
 
     def output_reference(self, name: str, *, lifetime: timedelta) -> BlobReference:
@@ -145,6 +146,11 @@ class BlobStore:
         return self._reference(name, BlobSasPermissions(create=True, write=True), lifetime)
 
     def _reference(self, name: str, permission: BlobSasPermissions, lifetime: timedelta) -> BlobReference:
+        location = f"{self._container.container_name}/{name}"
+        if self._settings.references == "connection_string":
+            # All of the account, for ever: for services that take nothing else.
+            connection_string = self._settings.require().get_secret_value()
+            return BlobReference(connection_string=connection_string, relative_location=location)
         key = getattr(self._service.credential, "account_key", None)
         if key is None:
             raise ConfigurationError(
@@ -163,7 +169,7 @@ class BlobStore:
         )
         return BlobReference(
             base_location=self._service.url.rstrip("/") + "/",
-            relative_location=f"{self._container.container_name}/{name}",
+            relative_location=location,
             sas_blob_token=f"?{token}",
         )
 
@@ -178,7 +184,10 @@ class BlobStore:
     def _require_same(self, blob: BlobClient, digest: str) -> None:
         if (blob.get_blob_properties().metadata or {}).get("sha256") != digest:
             raise IntegrityError(
-                f"The blob {blob.blob_name!r} exists with other content.", "Remove it, or run with another container."
+                f"The blob {blob.blob_name!r} exists with other content.",
+                # Never to remove it: jobs may have been given what it holds, and their outputs would be adopted.
+                "Nothing was overwritten. It, or the input while it was sent, has been changed: run again with another"
+                " --rows-per-job, which is another run, or with another container.",
             )
 
     def _converted(self, name: str) -> AbstractContextManager[None]:

@@ -121,11 +121,12 @@ class Documents:
 
         Raises:
             Conflict: It is another's by now.
+            NotFound: The blob or its container is gone.
         """
         with self._errors(name):
             try:
                 self._lease(name, lease_id).renew()
-            except (ResourceExistsError, ResourceNotFoundError) as error:
+            except ResourceExistsError as error:
                 raise Conflict(
                     f"The lease on {name!r} is lost.", "Run again; it goes on where this one stood."
                 ) from error

@@ -1,5 +1,7 @@
 """What the client must know: the endpoint behind the gateway, and the storage. Read at the edge, passed down."""
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -49,6 +51,10 @@ class StorageSettings(BaseSettings):
 
     connection_string: SecretStr | None = Field(None, description="Connection string of the storage account.")
     container: str = Field("batch-scoring", description="Container of all runs; made if it does not exist.")
+    references: Literal["sas", "connection_string"] = Field(
+        "sas",
+        description="What the web service reaches a blob by: a link to it alone that ends, or the account's key.",
+    )
 
     def require(self) -> SecretStr:
         """The connection string.

@@ -32,6 +32,11 @@ def storage_errors(place: str, name: str) -> Iterator[None]:
 def _converted(error: AzureError | RequestException, place: str, name: str) -> ScoringError:
     code = getattr(error, "error_code", None)
     why = str(getattr(code, "value", code) or redact(str(error)).splitlines()[0])
+    if why == "ContainerNotFound":
+        return NotFound(
+            f"The container {place!r} does not exist, and so neither does {name!r} ({why}).",
+            "Nothing was written. Restore the container and run again; without it, a run begins anew in a new one.",
+        )
     if isinstance(error, ResourceNotFoundError):
         return NotFound(f"The storage at {place!r} has no {name!r} ({why}).", "Look whether the job wrote its output.")
     denied = isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) in (401, 403)

@@ -1,16 +1,20 @@
 """The end of a run that did not end well: what becomes of its jobs."""
 
 import logging
+import time
 
 from bes.client import BesClient
-from bes.errors import IntegrityError, JobFailed, JobTimedOut, NotFound, Rejected, ScoringError
+from bes.errors import InputError, IntegrityError, JobFailed, JobTimedOut, NotFound, Rejected, ScoringError
 from scoring.jobs import cancel_jobs
 from scoring.open_run import OpenRun
 
 logger = logging.getLogger(__name__)
 
-_DECIDED = (JobFailed, JobTimedOut, IntegrityError, Rejected, NotFound)
+_DECIDED = (InputError, JobFailed, JobTimedOut, IntegrityError, Rejected, NotFound)
 """With these the run is over. Anything else is an outage, another process or a mistake here: the jobs are healthy."""
+
+_PAUSES_SECONDS = (1.0, 4.0)
+"""Before a job that could not be cancelled is cancelled again: a gateway restarts, and the user waits."""
 
 
 def give_up(run: OpenRun, client: BesClient, error: BaseException) -> None:
@@ -25,7 +29,7 @@ def give_up(run: OpenRun, client: BesClient, error: BaseException) -> None:
     interrupted = not isinstance(error, Exception)
     if interrupted or isinstance(error, _DECIDED):
         cause = "interrupted" if interrupted else str(error)
-        cancel_jobs(run, client, cause=f"the run was given up: {cause}")
+        _cancel(run, client, cause=f"the run was given up: {cause}")
         run.close(cause)
         return
     n_live = sum(journal.last is not None and journal.last.state.may_live for journal in run.journals())
@@ -33,3 +37,12 @@ def give_up(run: OpenRun, client: BesClient, error: BaseException) -> None:
         what = error.what if isinstance(error, ScoringError) else type(error).__name__
         logger.warning("%d job(s) are left as they are; run again, and they are taken up: %s", n_live, what)
     run.close()
+
+
+def _cancel(run: OpenRun, client: BesClient, *, cause: str) -> None:
+    n_left = cancel_jobs(run, client, cause=cause)
+    for pause in _PAUSES_SECONDS:
+        if not n_left:
+            return
+        time.sleep(pause)
+        n_left = cancel_jobs(run, client, cause=cause)

@@ -195,8 +195,9 @@ def judge_failure(run: OpenRun, job: Job, state: JobState) -> None:
     logger.warning("%s The shard is tried again.", failure.what)
 
 
-def cancel_jobs(run: OpenRun, client: BesClient, *, cause: str) -> None:
-    """Cancel the jobs of a run that has been given up; goes on to the next when one cannot be cancelled."""
+def cancel_jobs(run: OpenRun, client: BesClient, *, cause: str) -> int:
+    """Cancel the jobs of a run that has been given up; how many could not be cancelled and may still run."""
+    n_left = 0
     for journal in run.journals():
         with journal.lock:
             last = journal.last
@@ -204,10 +205,20 @@ def cancel_jobs(run: OpenRun, client: BesClient, *, cause: str) -> None:
                 continue
             try:
                 client.delete(last.job_id)
-                journal.change(AttemptState.CANCELLED, cause=cause)
-                logger.info("cancelled job %s of %s", last.job_id, journal.shard.label)
             except RemoteError as error:
                 logger.warning("job %s could not be cancelled and may still run: %s", last.job_id, error)
+                n_left += 1
+                continue
+            logger.info("cancelled job %s of %s", last.job_id, journal.shard.label)
+            _note_cancelled(journal, cause)
+    return n_left
+
+
+def _note_cancelled(journal: ShardJournal, cause: str) -> None:
+    try:
+        journal.change(AttemptState.CANCELLED, cause=cause)
+    except RemoteError as error:
+        logger.warning("the journal of %s does not know that its job is cancelled: %s", journal.shard.label, error)
 
 
 def _request(run: OpenRun, attempt: Attempt) -> JobRequest:

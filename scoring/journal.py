@@ -20,6 +20,16 @@ from scoring.writer import Writer
 
 ROOT = "runs/"
 
+_JOURNAL_STEP = (
+    "Nothing was overwritten: what is published stands, and each job has an output of its own. Restore the blob, or use"
+    " the release that wrote it, and run again; or begin anew beside it: `batch-scoring run` with another"
+    " --rows-per-job is another run."
+)
+_POINTER_STEP = (
+    "Nothing was overwritten: each version stands in a folder of its own. Restore the blob, use the release that wrote"
+    " it, or move it away; then run again, and the result is published and pointed at."
+)
+
 _Model = TypeVar("_Model", bound=Record)
 
 
@@ -72,6 +82,7 @@ class RunRecord(Record):
     Args:
         generation: From 1; each `--rescore` of a published run makes another one.
         run_date: The date under which this generation is published.
+        lease_seconds: For how long the writer holds the run each time that it renews its lease.
         published: Folder of the published version of this generation.
         cause: Why it was stopped.
     """
@@ -83,6 +94,7 @@ class RunRecord(Record):
     run_date: date
     state: RunState = RunState.OPEN
     writer: Writer
+    lease_seconds: int = Field(60, ge=15, le=60)
     created_at: datetime
     updated_at: datetime
     published: str | None = None
@@ -212,7 +224,8 @@ def as_bytes(record: Record) -> bytes:
 
 
 def _unusable(name: str, why: str) -> IntegrityError:
+    is_of_run = name.startswith(ROOT)
     return IntegrityError(
-        f"The journal's blob {name!r} cannot be used: {why}.",
-        "Nothing was overwritten. Use the release that wrote it, restore it, or move its folder away to begin anew.",
+        f"The {'journal' if is_of_run else 'pointer'}'s blob {name!r} cannot be used: {why}.",
+        _JOURNAL_STEP if is_of_run else _POINTER_STEP,
     )

@@ -6,7 +6,7 @@ import time
 import uuid
 
 from bes.documents import Documents
-from bes.errors import Conflict, RemoteError, Unavailable
+from bes.errors import Conflict, NotFound, RemoteError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Lease:
         self._name = name
         self._seconds = seconds
         self._held_until = 0.0
-        self._lost = False
+        self._lost: RemoteError | None = None
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
@@ -47,12 +47,26 @@ class Lease:
 
         Raises:
             Conflict: It is lost, or may be.
+            NotFound: The blob is gone, and the journal with it.
         """
-        if self._lost or time.monotonic() > self._held_until:
+        if isinstance(self._lost, NotFound):
+            raise NotFound(self._lost.what, self._lost.next_step)
+        if self._lost is not None or time.monotonic() > self._held_until:
             raise Conflict(
                 f"This process has lost the lease on {self._name!r}, so that another may be at the same work.",
                 "It stopped and left its jobs alone. Run again; it goes on where the work stands.",
             )
+
+    def renew(self) -> None:
+        """Hold it for its full time from now. Also one that the storage let end, if nobody has taken it since.
+
+        Raises:
+            Conflict: It is another's by now.
+            NotFound: The blob is gone, and the journal with it.
+        """
+        asked_at = time.monotonic()
+        self._documents.renew_lease(self._name, self.id)
+        self._held_until = asked_at + self._seconds
 
     def release(self) -> None:
         """Give it back, so that nobody waits for its end. Harmless twice."""
@@ -68,14 +82,11 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._end.wait(self._seconds / _RENEWALS):
-            asked_at = time.monotonic()
             try:
-                self._documents.renew_lease(self._name, self.id)
+                self.renew()
             except Unavailable as error:
                 logger.warning("the lease on %r was not renewed: %s", self._name, error)
             except RemoteError as error:
                 logger.warning("the lease on %r is lost: %s", self._name, error)
-                self._lost = True
+                self._lost = error
                 return
-            else:
-                self._held_until = asked_at + self._seconds

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from datetime import UTC, datetime, timedelta
 
 from bes.errors import RunHeld
 from scoring.journal import Journal, RunRecord
@@ -40,11 +41,22 @@ class Meeting:
             logger.info("%s is gone; its lease is ended", record.writer)
             if self._journal.documents.break_lease(self._journal.run_name, etag):
                 return
-        until = f"at most {self._settings.lease_seconds} s after it has ended"
-        what = f"The run {record.run_key} is held by {record.writer}; its lease ends {until}."
+        what = _held_by_other(record)
         if self._settings.when_held == "leave" or time.monotonic() > self._end:
-            raise RunHeld(what, "Wait for its result, or run again later; BATCH_SCORING_RUN_WHEN_HELD=wait waits.")
+            raise RunHeld(
+                what, "Run again after its end: it adopts the result. BATCH_SCORING_RUN_WHEN_HELD=wait waits for that."
+            )
         if self._told != record.writer.session:
             logger.info("%s Waiting for it.", what)
             self._told = record.writer.session
         self._stop.sleep(_LOOK_SECONDS)
+
+
+def _held_by_other(record: RunRecord) -> str:
+    # The storage tells nobody when a lease ends, so this is a bound: a holder that is dead by now has not renewed it
+    # later than now, and each time for so long. A second more, as the time is cut to seconds.
+    ends_by = datetime.now(UTC) + timedelta(seconds=record.lease_seconds + 1)
+    return (
+        f"The run {record.run_key} is held by {record.writer}, which renews its lease as long as it lives;"
+        f" if it has died, the lease ends by {ends_by:%Y-%m-%d %H:%M:%S} UTC."
+    )

@@ -110,6 +110,8 @@ class OpenRun:
         with self._lock:
             if self._lease is None:
                 raise RuntimeError("a run without a lease is not written")
+            # A storage that was restarted may have let it end; then it would refuse the write.
+            self._lease.renew()
             record = self.record.model_copy(update={**changes, "updated_at": datetime.now(UTC)})
             self._etag = self.journal.replace_run(record, self._etag, lease_id=self._lease.id)
             self.record = record

@@ -97,6 +97,7 @@ class _Opening:
             plan=self._work,
             run_date=self._run_date,
             writer=self._writer,
+            lease_seconds=self._settings.lease_seconds,
             created_at=now,
             updated_at=now,
         )
@@ -112,6 +113,7 @@ class _Opening:
         if record.state is RunState.PUBLISHED and not self._rescore:
             return None
         changes: dict[str, object] = {"writer": self._writer, "updated_at": datetime.now(UTC)}
+        changes["lease_seconds"] = self._settings.lease_seconds
         if record.state is RunState.PUBLISHED:
             changes |= {"generation": record.generation + 1, "published": None, "run_date": self._run_date}
         elif record.writer.session != self._writer.session:

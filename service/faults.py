@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 from service import error_codes
 from service.errors import DocumentedError
 
-OutputFaultKind = Literal["lose_output", "truncate_output", "reorder_output", "duplicate_row"]
+OutputFaultKind = Literal[
+    "lose_output", "empty_output", "truncate_output", "reorder_output", "drop_row", "duplicate_row"
+]
 
 Operation = Literal["submit", "start", "status", "delete", "execute"]
 
@@ -62,6 +64,13 @@ class QueueFault(Fault):
     seconds: float = Field(ge=0, le=MAX_SECONDS)
 
 
+class HangFault(Fault):
+    """A job that runs goes on running for this long at least, unless it is cancelled."""
+
+    kind: Literal["hang"]
+    seconds: float = Field(ge=0, le=MAX_SECONDS)
+
+
 class FailFault(Fault):
     """A job ends `Failed` with this text in `Details`."""
 
@@ -77,7 +86,7 @@ class RefuseRowsFault(Fault):
 
 
 class OutputFault(Fault):
-    """A finished job's outputs are gone, cut in the middle of a row, in another order, or one row too long."""
+    """A finished job's outputs are gone, empty, cut in the middle of a row, reordered, or a row short or long."""
 
     kind: OutputFaultKind
 
@@ -99,6 +108,7 @@ AnyFault = Annotated[
     | DropFault
     | DelayFault
     | QueueFault
+    | HangFault
     | FailFault
     | RefuseRowsFault
     | OutputFault
@@ -236,9 +246,13 @@ def spoil(kind: str, content: bytes) -> bytes | None:
     match kind:
         case "lose_output":
             return None
+        case "empty_output":
+            return b""
         case "truncate_output":
             return content[: len(content) - len(rows[-1]) // 2 - 1] if rows else b""
         case "reorder_output":
             return header + b"".join(reversed(rows))
+        case "drop_row":
+            return header + b"".join(rows[1:])
         case _:
             return content + (rows[-1] if rows else b"")

@@ -2,13 +2,14 @@
 
 import logging
 import threading
+import time
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from datetime import timedelta
 
 from service.declaration import Declaration
 from service.errors import RowRefused, ScoringFailed, ServiceError, StagedBlocksLost
 from service.failure_details import failure_details
-from service.faults import FailFault, FaultBook, OutputFault, RefuseRowsFault
+from service.faults import FailFault, FaultBook, HangFault, OutputFault, RefuseRowsFault
 from service.jobs import Job, JobPhase, JobStore
 from service.scoring import BlockIds, ScoringTask, score_job
 from service.settings import ServiceSettings
@@ -110,6 +111,7 @@ class JobRunner:
         logger.info("job %s: running, attempt %d", job.job_id, job.attempts)
         try:
             task = self._task(job)
+            self._hang(job)
             block_ids = self._score(job, task)
             if not self._store.begin_publishing(job.job_id):
                 return
@@ -144,6 +146,16 @@ class JobRunner:
             refuse=refusal.marker if refusal else None,
         )
 
+    def _hang(self, job: Job) -> None:
+        fault = self._faults.take(HangFault, job.job_id)
+        end = time.monotonic() + (fault.seconds if fault else 0)
+        while time.monotonic() < end and not self._is_cancelled(job):
+            if self._stopping.wait(POLL_SECONDS):
+                return
+
+    def _is_cancelled(self, job: Job) -> bool:
+        return self._store.get(job.service_id, job.job_id).phase is JobPhase.CANCELLED
+
     def _score(self, job: Job, task: ScoringTask) -> BlockIds:
         fault = self._faults.take(FailFault, job.job_id)
         if fault:
@@ -152,7 +164,7 @@ class JobRunner:
         self._futures[job.job_id] = future
         try:
             # A cancellation that came before the future was known did not find it.
-            if self._store.get(job.service_id, job.job_id).phase is JobPhase.CANCELLED:
+            if self._is_cancelled(job):
                 self._workers.end(future)
             return future.result(timeout=self._settings.max_job_seconds)
         except RowRefused:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from azure.storage.blob import ContainerClient
 
 from bes.client import BesClient
 from bes.protocol import JobStatus
@@ -211,6 +212,51 @@ def test_the_same_work_is_scored_once_and_again_on_request_and_its_latest_versio
     last = cli("rollback", "book_reviews", environment=stack_environment)
     assert last.returncode == 2
     assert "is the only version of 'book_reviews'" in last.stderr
+
+
+def test_a_journal_that_cannot_be_used_is_told_in_one_line_left_as_it_is_and_gone_around(
+    stack_environment: dict[str, str], repository: Path, tmp_path: Path
+):
+    container = f"test-{uuid.uuid4().hex}"
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        own = {"BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs"), "BATCH_SCORING_STORAGE_CONTAINER": container}
+        return subprocess.run(
+            [sys.executable, "-m", "deployments.cli", "run", extract, "--contract", "book_reviews", "--json", *more],
+            cwd=repository,
+            env={**os.environ, **stack_environment, **own},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    extract = write(tmp_path, GOOD)
+    first = json.loads(run().stdout)
+    name = f"runs/{first['run_key']}/run.json"
+    with ContainerClient.from_connection_string(
+        stack_environment["BATCH_SCORING_STORAGE_CONNECTION_STRING"], container
+    ) as blobs:
+        cut_off = blobs.download_blob(name).readall()[:100]
+        blobs.upload_blob(name, cut_off, overwrite=True)
+
+        refused = run()
+
+        assert refused.returncode == 1, refused.stderr
+        (error,) = [line for line in refused.stderr.splitlines() if line.startswith("error: ")]
+        for words in (name, "is not JSON", "Nothing was overwritten", "Restore the blob", "--rows-per-job"):
+            assert words in error
+        assert json.loads(refused.stdout)["error"] == error.removeprefix("error: ")
+        assert "Traceback" not in refused.stderr
+        assert blobs.download_blob(name).readall() == cut_off
+
+        beside = run("--rows-per-job", "1")
+
+        assert beside.returncode == 0, beside.stderr
+        summary = json.loads(beside.stdout)
+        assert (summary["n_scored"], summary["n_jobs"]) == (2, 2)
+        assert summary["run_key"] != first["run_key"]
+        assert blobs.download_blob(name).readall() == cut_off
 
 
 def start_run(extract: str, environment: dict[str, str], repository: Path, tmp_path: Path) -> subprocess.Popen[str]:

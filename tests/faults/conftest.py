@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.storage.blob import ContainerClient
+from azure.storage.blob import BlobLeaseClient, ContainerClient
 
 from bes.client import BesClient
 from bes.errors import NotFound
 from bes.protocol import JobStatus
 from bes.settings import EndpointSettings
+from tests.faults.fault_proxy import FaultProxy
 
 ROWS = [[f"R{number:06d}", str(number % 5 + 1), f"Review number {number} of a good book"] for number in range(1, 8)]
 REFUSED = 1
@@ -140,6 +141,24 @@ class Work:
     def blobs(self) -> ContainerClient:
         return ContainerClient.from_connection_string(self.connection_string, self.container)
 
+    def read(self, name: str) -> bytes:
+        with self.blobs() as container:
+            return container.download_blob(name).readall()
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a blob as somebody would who knows nothing of leases; a dead writer's is ended."""
+        with self.blobs() as container:
+            if not container.exists():
+                container.create_container()
+            blob = container.get_blob_client(name)
+            if blob.exists() and blob.get_blob_properties().lease.state == "leased":
+                BlobLeaseClient(blob).break_lease(lease_break_period=0)
+            blob.upload_blob(content, overwrite=True)
+
+    def remove(self, name: str) -> None:
+        with self.blobs() as container:
+            container.delete_blob(name)
+
     def json(self, name: str) -> dict[str, Any]:
         with self.blobs() as container:
             return json.loads(container.download_blob(name).readall())
@@ -154,6 +173,14 @@ class Work:
 
     def attempts(self) -> list[dict[str, Any]]:
         return [attempt for shard in self.shards() for attempt in shard["attempts"]]
+
+    def finish(self, *, at_most: int) -> list[str]:
+        """Run again and again until it is published; the errors of the runs before, which outages ended."""
+        errors = []
+        while self.run() != 0:
+            errors.append(self.result(self.pid)["error"])
+            assert len(errors) <= at_most, self.result(self.pid)
+        return errors
 
     def status(self, job_id: str) -> JobStatus | None:
         with BesClient(self.endpoint) as client:
@@ -234,6 +261,15 @@ def new_work(driver: Driver, azurite: Any, endpoint: EndpointSettings, tmp_path:
 @pytest.fixture
 def work(new_work: Callable[[int], Work]) -> Work:
     return new_work(0)
+
+
+@pytest.fixture
+def proxy(endpoint: EndpointSettings, work: Work) -> Iterator[FaultProxy]:
+    """Stands between the work and the gateway. Whatever is armed must be met."""
+    with FaultProxy(endpoint.url or "") as running:
+        work.endpoint = endpoint.model_copy(update={"url": running.url})
+        yield running
+    assert running.armed == [], "faults that were not met"
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 It reads one JSON command a line and forks a child for each, which costs nothing as everything is imported by then. The
 child carries out the very steps of the flow. Each step leaves a line in the trace, so that a test knows that it was
-met, and at the step that the command names the child kills itself with signal 9.
+met, and at the step that the command names the child ends itself by a signal, or its clock or its input
+changes.
 """
 
 import csv
@@ -14,11 +15,12 @@ import os
 import select
 import signal
 import sys
+import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,10 +57,15 @@ RUN_DATE = date(2024, 5, 1)
 class Trace:
     """Writes each step down, and ends the process at the one that is asked for."""
 
-    def __init__(self, path: Path, kill_at: str | None, kill_after_steps: int | None) -> None:
+    def __init__(self, path: Path, command: dict[str, Any]) -> None:
         self._file = path.open("a", buffering=1)
-        self._kill_at = kill_at
-        self._left = kill_after_steps
+        self._kill_at = command.get("kill_at")
+        self._left = command.get("kill_after_steps")
+        self._end_at = command.get("end_at")
+        self._jump_at = command.get("jump_at")
+        self._jump_seconds = command.get("jump_seconds", 0)
+        self._change_input_at = command.get("change_input_at")
+        self._extract = Path(command["home"]) / "extract.csv"
 
     def step(self, name: str, moment: str, what: str = "") -> None:
         point = f"{name} {moment}"
@@ -67,6 +74,29 @@ class Trace:
             self._left -= 1
         if point == self._kill_at or self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+        if point == self._end_at:
+            self._end_at = None
+            os.kill(os.getpid(), signal.SIGTERM)
+        if point == self._jump_at:
+            self._jump_at = None
+            jump(self._jump_seconds)
+        if point == self._change_input_at:
+            self._extract.write_bytes(self._extract.read_bytes().replace(b"Review", b"Rewiev"))
+
+
+def jump(seconds: float) -> None:
+    """Let the wall clock of this process differ from now on, for all of our modules and for `time.time`."""
+
+    class Jumped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) + timedelta(seconds=seconds)
+
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("bes", "scoring") and getattr(module, "datetime", None) is datetime:
+            module.datetime = Jumped
+    right = time.time
+    time.time = lambda: right() + seconds
 
 
 def watch(trace: Trace) -> None:
@@ -95,6 +125,19 @@ def watch(trace: Trace) -> None:
     around(Documents, "replace", _document)
 
 
+def let_references_end_early(n_references: int) -> None:
+    """Let the first references that inputs are given by end a second after they are made."""
+    original = BlobStore.input_reference
+    left = [n_references]
+
+    @functools.wraps(original)
+    def early(self: BlobStore, name: str, *, lifetime: timedelta) -> Any:
+        left[0] -= 1
+        return original(self, name, lifetime=timedelta(seconds=1) if left[0] >= 0 else lifetime)
+
+    BlobStore.input_reference = early
+
+
 def _kind(name: str) -> str:
     return name.split("/")[2] if name.startswith("runs/") else Path(name).stem
 
@@ -109,14 +152,19 @@ def _document(name: str, content: bytes, *_: object) -> str:
     return Path(name).stem
 
 
-def planned(home: Path, rows: list[list[str]], refused: int, rows_per_job: int, session: str) -> RunPlan:
+def planned(command: dict[str, Any], session: str) -> RunPlan:
     """What validation would plan for these rows, of which the last `refused` are quarantined."""
+    home, rows, refused = Path(command["home"]), command["rows"], command["refused"]
+    rows_per_job, contract_digest = command["rows_per_job"], command.get("contract_digest", "0" * 64)
     home.mkdir(parents=True, exist_ok=True)
     extract = home / "extract.csv"
     with extract.open("w", newline="") as target:
         csv.writer(target).writerows([["review_id", "Col1", "Col2"], *rows])
     key = run_key(
-        input_digests=[sha256_of(extract)], contract_digest="0" * 64, service=["w", "s"], rows_per_job=rows_per_job
+        input_digests=[sha256_of(extract)],
+        contract_digest=contract_digest,
+        service=["w", "s"],
+        rows_per_job=rows_per_job,
     )
     folder = RunFolder(path=home / "runs" / key, attempt=session)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -131,7 +179,7 @@ def planned(home: Path, rows: list[list[str]], refused: int, rows_per_job: int, 
     return RunPlan(
         run_key=key,
         contract="reviews",
-        contract_digest="0" * 64,
+        contract_digest=contract_digest,
         input_port="input1",
         output_port="output1",
         key="review_id",
@@ -194,12 +242,13 @@ def score(command: dict[str, Any]) -> dict[str, Any]:
     """One run from its plan to its manifest, as the flow does it."""
     endpoint = EndpointSettings(**command["endpoint"])
     settings = RunSettings(**command.get("settings", {}))
-    storage = StorageSettings(connection_string=SecretStr(command["connection_string"]), container=command["container"])
+    storage = StorageSettings(
+        connection_string=SecretStr(command["connection_string"]),
+        container=command["container"],
+        references=command.get("references", "sas"),
+    )
     session = f"{os.getpid()}-{datetime.now(UTC):%H%M%S%f}"
-    if "contract" in command:
-        plan = validated(command, settings, endpoint, session)
-    else:
-        plan = planned(Path(command["home"]), command["rows"], command["refused"], command["rows_per_job"], session)
+    plan = validated(command, settings, endpoint, session) if "contract" in command else planned(command, session)
     work = work_plan(plan, workspace="w", service="s", rows_per_job=command["rows_per_job"])
     stop = Stop()
     with BesClient(endpoint, sleep=stop.sleep) as client, ThreadPoolExecutor(command.get("threads", 1)) as pool:
@@ -236,7 +285,8 @@ def child(command: dict[str, Any]) -> int:
     home.mkdir(parents=True, exist_ok=True)
     log = home / "log"
     logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(process)d %(message)s", force=True)
-    watch(Trace(home / "trace", command.get("kill_at"), command.get("kill_after_steps")))
+    watch(Trace(home / "trace", command))
+    let_references_end_early(command.get("early_references", 0))
     result: dict[str, Any] = {}
     try:
         result = requeue(command) if "fixed" in command else score(command)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bes.errors import Conflict
+from bes.errors import Conflict, NotFound
 from scoring.lease import Lease
 
 NAME = "runs/0123456789abcdef/run.json"
@@ -36,6 +36,28 @@ def test_a_lease_is_lost_when_the_time_has_passed_without_a_renewal(documents, m
     monkeypatch.setattr(lease, "_held_until", 0.0)
     with pytest.raises(Conflict, match="Run again; it goes on where the work stands"):
         lease.check()
+    lease.release()
+
+
+def test_a_lease_that_another_has_taken_meanwhile_is_not_renewed(documents):
+    lease = Lease(documents, NAME, seconds=15)
+    assert lease.acquire()
+    documents.release_lease(NAME, lease.id)
+    other = Lease(documents, NAME, seconds=15)
+    assert other.acquire()
+    with pytest.raises(Conflict, match="is lost"):
+        lease.renew()
+    lease.release()
+    other.release()
+
+
+def test_a_lease_on_a_blob_that_is_removed_says_so(documents):
+    lease = Lease(documents, NAME, seconds=15)
+    assert lease.acquire()
+    assert documents.break_lease(NAME, documents.read(NAME).etag)
+    documents.delete(NAME)
+    with pytest.raises(NotFound, match="has no 'runs/"):
+        lease.renew()
     lease.release()
 
 

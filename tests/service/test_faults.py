@@ -106,7 +106,7 @@ def test_output_is_lost(faulty_service: RunningService, order: dict[str, Any]) -
     assert not faulty_service.exists("lost.csv")
 
 
-@pytest.mark.parametrize("kind", ["truncate_output", "reorder_output", "duplicate_row"])
+@pytest.mark.parametrize("kind", ["empty_output", "truncate_output", "reorder_output", "drop_row", "duplicate_row"])
 def test_output_is_spoiled(faulty_service: RunningService, order: dict[str, Any], kind: str) -> None:
     faulty_service.ended(faulty_service.run(order))
     good = faulty_service.download("faulty-out.csv")
@@ -115,11 +115,24 @@ def test_output_is_spoiled(faulty_service: RunningService, order: dict[str, Any]
     bad = faulty_service.download("faulty-out.csv")
     header, *rows = good.splitlines()
     wrong = {
+        "empty_output": bad == "",
         "truncate_output": bad == good[: len(bad)] and not bad.endswith("\n") and bad.count("\n") == len(rows),
         "reorder_output": bad.splitlines() == [header, *reversed(rows)] and bad != good,
+        "drop_row": bad.splitlines() == [header, *rows[1:]],
         "duplicate_row": bad.splitlines() == [header, *rows, rows[-1]],
     }
     assert wrong[kind], bad
+
+
+def test_job_hangs_while_it_runs_until_it_is_cancelled(faulty_service: RunningService, order: dict[str, Any]) -> None:
+    faulty_service.fault(kind="hang", seconds=600)
+    job_id = faulty_service.run(order)
+    time.sleep(2)
+    assert faulty_service.status(job_id).json["StatusCode"] == "Running"
+    faulty_service.delete(job_id)
+    assert faulty_service.ended(job_id)["StatusCode"] == "Cancelled"
+    assert [entry["hit"] for entry in served(faulty_service)] == [job_id]
+    assert faulty_service.ended(faulty_service.run(order))["StatusCode"] == "Finished"
 
 
 def test_link_to_a_result_is_expired_once(faulty_service: RunningService, order: dict[str, Any]) -> None:
@@ -176,8 +189,8 @@ def test_fault_is_used_up_by_as_many_hits_as_were_armed() -> None:
 
 
 def test_spoiling_an_output_without_rows_does_no_harm() -> None:
-    kinds = ("lose_output", "truncate_output", "reorder_output", "duplicate_row")
-    assert [spoil(kind, b"a,b\n") for kind in kinds] == [None, b"", b"a,b\n", b"a,b\n"]
+    kinds = ("lose_output", "empty_output", "truncate_output", "reorder_output", "drop_row", "duplicate_row")
+    assert [spoil(kind, b"a,b\n") for kind in kinds] == [None, b"", b"", b"a,b\n", b"a,b\n", b"a,b\n"]
 
 
 def test_jobs_with_a_row_that_holds_the_marker_fail_and_name_it_and_others_do_not(
