@@ -312,7 +312,7 @@ def test_a_mended_row_that_the_service_refuses_stays_with_its_words(new_home):
     summary = home.requeue(home.fix(ALL))
     assert (summary.n_requeued, summary.n_refused_again, summary.n_scored, summary.n_refused) == (3, 1, 7, 1)
     (left,) = home.lines()
-    assert (left["record"], left["line"], left["rule"], left["raw"]) == ("6", "8", "refused_by_service", "f,six")
+    assert (left["record"], left["line"], left["rule"], left["raw"]) == ("6", "7", "refused_by_service", "f,six")
     assert "no such text" in left["message"]
 
 
