@@ -86,7 +86,8 @@ def hold_published(run_key: str, store: BlobStore, *, settings: RunSettings, wri
         try:
             # What was read before the lease was taken may be out of date.
             record, etag = _published(journal)
-            mine = record.model_copy(update={"writer": writer, "updated_at": datetime.now(UTC)})
+            changes = {"writer": writer, "lease_seconds": settings.lease_seconds, "updated_at": datetime.now(UTC)}
+            mine = record.model_copy(update=changes)
             etag = journal.replace_run(mine, etag, lease_id=lease.id)
         except Conflict:
             lease.release()
