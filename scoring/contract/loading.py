@@ -116,7 +116,9 @@ def _parse(path: Path, *, what: str) -> object:
         raise InputError(f"{what} {path} cannot be read: {error.strerror}.", "Check its permissions.") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InputError(f"{what} {path}, line {line}: not YAML: {one_line(str(error.problem))}.", "Mend that line.") from error
+        raise InputError(
+            f"{what} {path}, line {line}: not YAML: {one_line(str(error.problem))}.", "Mend that line."
+        ) from error
     except (yaml.YAMLError, ValueError) as error:
         raise InputError(f"{what} {path} is not YAML: {one_line(str(error))}.", "Save it as UTF-8 text.") from error
     except RecursionError as error:

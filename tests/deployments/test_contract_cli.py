@@ -158,6 +158,7 @@ def test_a_file_that_is_there_is_never_overwritten(cli: RunCli, tmp_path: Path):
         (["nowhere.csv"], "no input file 'nowhere.csv'"),
         (["data"], "is a folder"),
         ([SAMPLE, "--name", "../up"], "'../up' is not a name for a contract"),
+        ([SAMPLE, "--name", ""], "'' is not a name for a contract"),
         ([SAMPLE, "--output", "x.txt"], "no YAML file"),
         ([SAMPLE, "--name", "one", "--output", "two.yaml"], "is not the name of the file"),
     ],

@@ -169,8 +169,7 @@ def evaluate(
         rules: All rules of the contract, in their order.
         contract: Whose suite it is.
         docs_dir: The pages come here, and the stored results under `results`; the last 50 runs stay in it.
-        run_name: What the run is called in the pages; cut to 200 characters, and any but ASCII letters,
-            digits, `_` and `-` become `-`.
+        run_name: The run in the pages; cut to 200 characters, all but ASCII letters, digits, `_` and `-` become `-`.
 
     Raises:
         InputError: GX could not evaluate a rule.

@@ -175,8 +175,7 @@ def _without_cells(figures: Mapping[str, Any]) -> dict[str, Any]:
     """Return how many rows break a rule and where they stand, and nothing of what is in them."""
     kept = {name: value for name, value in figures.items() if name in _COUNTS}
     if "observed_value" in figures:
-        is_number = figures["observed_value"] == TOO_MANY_DISTINCT
-        kept["observed_value"] = TOO_MANY_DISTINCT if is_number else REDACTED
+        kept["observed_value"] = _without_values(figures["observed_value"])
     rows = figures.get("unexpected_index_list")
     if rows:
         places = _places(rows)
@@ -186,6 +185,13 @@ def _without_cells(figures: Mapping[str, Any]) -> dict[str, Any]:
         kept["partial_unexpected_list"] = [REDACTED]
         kept["partial_unexpected_counts"] = [{"value": REDACTED, "count": len(rows)}]
     return kept
+
+
+def _without_values(found: object) -> object:
+    if isinstance(found, Mapping) and {"quantiles", "values"} <= found.keys():
+        # GX draws a table of them.
+        return {"quantiles": found["quantiles"], "values": [REDACTED] * len(found["values"])}
+    return found if found == TOO_MANY_DISTINCT else REDACTED
 
 
 def _drawn_rule(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def unmet_if_uncounted(result: Mapping[str, Any], rule: Rule, profile: Profile) 
     if "counts" not in rule.measures or not profile.figures(rule.columns[0]).are_too_many:
         return dict(result)
     found = {"observed_value": TOO_MANY_DISTINCT}
-    return {**result, "success": False, "result": found, "exception_info": {"raised_exception": False}}
+    no_error = {"raised_exception": False, "exception_message": None, "exception_traceback": None}
+    return {**result, "success": False, "result": found, "exception_info": no_error}
 
 
 def refuse_unanswered(result: Mapping[str, Any], sensitive: Collection[str]) -> None:

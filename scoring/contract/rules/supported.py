@@ -97,7 +97,9 @@ def _check_values(expectation: Supported, kwargs: Kwargs) -> None:
         member = members.get(name)
         # GX writes null where nothing was given.
         if member is not None and value is not None and not member.accepts(value):
-            raise ContractProblem(f"kwargs.{name}", f"{in_words(value)} is not {member.wants}.", f"Give {member.wants}.")
+            raise ContractProblem(
+                f"kwargs.{name}", f"{in_words(value)} is not {member.wants}.", f"Give {member.wants}."
+            )
 
 
 def _named_columns(expectation: Supported, kwargs: Kwargs, columns: ColumnTypes) -> list[tuple[str, str]]:

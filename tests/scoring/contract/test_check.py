@@ -177,7 +177,7 @@ def test_an_input_without_one_good_row_is_refused_with_the_first_bad_one_and_the
         (Tolerance(share=0.25), r"2 of 4 records are bad \(50.00%\), and the contract bears 25%\. The first is 'rev"),
         (
             Tolerance(rows=1),
-            r"2 of 4 records are bad \(50.00%\), and the contract bears 1\. The first is 'reviews.csv', record 2, line 3: ",
+            r"2 of 4 records are bad \(50.00%\), and the contract bears 1\. The first is 'reviews.csv', record 2, ",
         ),
     ],
 )
@@ -271,3 +271,87 @@ def test_the_sample_has_exactly_its_six_bad_rows(check, repository: Path):
         ("Col2", "expect_column_values_to_not_be_null", ""),
         ("Col2", "expect_column_values_to_not_be_null", ""),
     ]
+
+
+def distinct_values(severity: str, column: str = "Col2", value_set: tuple[str, ...] = ("fine",)) -> dict[str, Any]:
+    kwargs = {"column": column, "value_set": list(value_set)}
+    return {"type": "expect_column_distinct_values_to_be_in_set", "kwargs": kwargs, "severity": severity}
+
+
+def test_a_refusal_as_a_whole_is_one_short_line_whatever_the_cells_hold(check, write_csv, contract: Contract):
+    rows = [[f"R{number:06}", "5", f"{number:02}\nb" + "x" * 300] for number in range(30)]
+    rule = distinct_values("critical", value_set=tuple(f"v{number}" for number in range(5000)))
+
+    with pytest.raises(InputError) as refused:
+        check(write_csv(rows), against=changed(contract, rule))
+
+    what = refused.value.what
+    assert "every distinct value must be one of ['v0', 'v1'," in what
+    assert r"'v11' and 4,988 more], but '00\nbxxx" in what
+    assert what.endswith("and 25 more are unexpected (expect_column_distinct_values_to_be_in_set of Col2).")
+    assert len(what.splitlines()) == 1
+    assert len(what) < 1000
+
+
+def test_a_pattern_of_several_lines_is_told_in_one(check, write_csv, contract: Contract):
+    kwargs = {"column": "Col2", "regex": "(fine|\n  good)", "mostly": 0.9}
+    rule = {"type": "expect_column_values_to_match_regex", "kwargs": kwargs, "severity": "critical"}
+
+    with pytest.raises(InputError) as refused:
+        check(write_csv([GOOD, ["R000002", "5", "bad"]]), against=changed(contract, rule))
+
+    assert "must match (fine| good) in 90.00% of the rows, but only 1 of 2 rows do" in refused.value.what
+    assert len(refused.value.what.splitlines()) == 1
+
+
+def test_rules_that_do_not_hold_as_a_whole_are_not_all_told(check, write_csv, contract: Contract):
+    rules = [row_count("critical") | {"kwargs": {"value": 1000 + number}} for number in range(30)]
+
+    with pytest.raises(InputError, match=r"must be 1004, but it is 1 \([a-z_]+\) and 25 more\."):
+        check(write_csv([GOOD]), against=changed(contract, *rules))
+
+
+@pytest.mark.parametrize(
+    ("type_", "kwargs", "said"),
+    [
+        (
+            "expect_column_max_to_be_between",
+            {"max_value": 5},
+            "the largest value must be at most 5, but there is no value",
+        ),
+        (
+            "expect_column_quantile_values_to_be_between",
+            {"quantile_ranges": {"quantiles": [0.5], "value_ranges": [[1, 2]]}},
+            "quantiles must be 0.5 in [1, 2], but there is no value",
+        ),
+        (
+            "expect_column_most_common_value_to_be_in_set",
+            {"value_set": [1]},
+            "the most common value must be one of [1], but there is no value",
+        ),
+    ],
+)
+def test_a_column_without_values_is_told_in_words(check, write_csv, type_: str, kwargs: dict[str, Any], said: str):
+    contract = Contract(
+        name="numbers",
+        columns={"n": "integer", "text": "string"},
+        inputs={"input1": ["text"]},
+        output="output1",
+        suite={"expectations": [{"type": type_, "kwargs": {"column": "n", **kwargs}, "severity": "warning"}]},
+    )
+
+    checked = check(write_csv([["", "a"]], header=["n", "text"]), against=contract)
+
+    assert checked.unmet == (f"{said} ({type_} of n)",)
+
+
+def test_too_many_distinct_values_stop_a_run_only_where_the_rule_is_critical(check, write_csv, contract: Contract):
+    path = write_csv([[f"R{number:06}", "5", "fine"] for number in range(100_001)])
+    found = "but there are more than 100,000 different values"
+
+    checked = check(path, against=changed(contract, distinct_values("warning", "review_id")))
+
+    assert checked.n_accepted == 100_001
+    assert [found in one for one in checked.unmet] == [True]
+    with pytest.raises(InputError, match=f"The input as a whole breaks its contract: .*{found}"):
+        check(path, against=changed(contract, distinct_values("critical", "review_id")))

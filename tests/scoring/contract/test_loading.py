@@ -210,3 +210,14 @@ def test_a_wrong_suite_is_refused_with_its_own_file(tmp_path: Path, text: str, s
 
     assert says in refused
     assert str(tmp_path / "suites" / "reviews.json") in refused
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"name: \x00", b"\xff", b"name: 'a\n\nb: c"])
+def test_what_is_no_yaml_is_refused_in_one_line(tmp_path: Path, content: bytes):
+    path = tmp_path / "bin.yaml"
+    path.write_bytes(content)
+
+    with pytest.raises(InputError, match="not YAML") as refused:
+        load_contract(path, tmp_path)
+
+    assert len(str(refused.value).splitlines()) == 1

@@ -15,6 +15,16 @@ TEXT = b"review_id,Col1,Col2\nR000001,5,fine\n"
 WANTED = ["review_id", "Col1", "Col2"]
 
 
+def wide_contract(columns: list[str]) -> Contract:
+    return Contract(
+        name="wide",
+        columns=dict.fromkeys(columns, "string"),
+        inputs={"input1": (columns[0],)},
+        output="output1",
+        suite={"expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": columns[0]}}]},
+    )
+
+
 def zipped(content: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -30,13 +40,26 @@ def zipped(content: bytes) -> bytes:
         (gzip.compress(TEXT), "gzip"),
         (zipped(TEXT), "zip archive"),
         (bz2.compress(TEXT), "bzip2"),
+        (bz2.compress(TEXT, 1), "bzip2"),
         (lzma.compress(TEXT), "xz"),
         (b"\x28\xb5\x2f\xfd....", "zstd"),
+        (b"7z\xbc\xaf\x27\x1c\0\x04", "a 7z archive"),
+        (b"\x04\x22\x4d\x18\x64\x40", "lz4"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a PNG picture"),
         (TEXT.decode().encode("utf-16"), "UTF-16"),
         (TEXT.decode().encode("utf-16-be"), "UTF-16"),
         (TEXT.decode().encode("utf-16-le"), "UTF-16"),
         (b"\n <!DOCTYPE html><html>", "web page"),
         (b"<HTML><body>Sign in</body></HTML>", "web page"),
+        (b"<!-- saved from the portal -->\n<body>", "web page"),
+        (b"<head><title>Sign in</title></head>", "web page"),
+        (b'[\n  {"id": 1},\n  {"id": 2}\n]\n', "is JSON"),
+        (b'[{"id": 1},\n {"id": 2}]\n', "is JSON"),
+        (b'\xef\xbb\xbf{"id": 1, "tags": ["a"]}\n{"id": 2}\n', "is JSON"),
+        (b'[{"id": 1}, ' * 9000, "is JSON"),
+        (b"[" * 9000, "is JSON"),
+        (b"sep=,\r\nid,n\r\n1,2\r\n", "a line 'sep='"),
+        (b"\xef\xbb\xbfsep=;\nid;n\n1;2\n", "a line 'sep='"),
         (b"a,b\r1,2\r3,4\r", "ends its lines with CR alone"),
         (b"PAR1\x15\x04", "Parquet"),
         (b"%PDF-1.7", "PDF"),
@@ -63,7 +86,21 @@ def test_a_folder_is_refused(tmp_path: Path):
         check_kind(tmp_path)
 
 
-@pytest.mark.parametrize("content", [TEXT, b"\xef\xbb\xbf" + TEXT, b"PAR1,BZh,PK\n1,2,3\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT,
+        b"\xef\xbb\xbf" + TEXT,
+        b"PAR1,BZh,PK\n1,2,3\n",
+        b"[id],[n]\n1,2\n",
+        b"[id]\n1\n",
+        b"[[Main page]],2\n",
+        b'{"a": 1}\t{"b": 2}\n',
+        b"{id},{n}\n1,2\n",
+        b"sep=,price\n1,2\n",
+        b"[" * 5 + b"1,2\n",
+    ],
+)
 def test_plain_text_passes_with_or_without_bom(tmp_path: Path, content: bytes):
     path = tmp_path / "reviews.csv"
     path.write_bytes(content)
@@ -75,18 +112,18 @@ def test_plain_text_passes_with_or_without_bom(tmp_path: Path, content: bytes):
     ("found", "says"),
     [
         (["review_id", "Col1"], "column 'Col2' is missing. Add it; the first line must be: review_id, Col1, Col2."),
-        (["Col1"], "column 'review_id', 'Col2' is missing"),
+        (["Col1"], "columns 'review_id', 'Col2' are missing. Add them; the first line"),
         (["review_id", "col1", "Col2"], "column 'Col1' is missing. Did you mean 'Col1' by 'col1'? Rename it."),
         (["review_id", " Col1", "Col2"], "Did you mean 'Col1' by ' Col1'"),
         (["review_id", "Col1", "Col1", "Col2"], "column 'Col1' is there 2 times"),
         (["review_id", "Col1", "Col2", "Col3"], "column 'Col3' is not in the contract. Did you mean"),
         (
             ["review_id", "Col2", "Col1"],
-            "not in the contract's order (review_id, Col2, Col1). Write them as: review_id",
+            "in another order: 'Col2' is column 2, and by the contract that is 'Col1'. Write them as: review_id, Col1",
         ),
         (["review_id;Col1;Col2"], "separated by semicolons"),
         (["review_id\tCol1\tCol2"], "separated by tabs"),
-        ([""], "column 'review_id', 'Col1', 'Col2' is missing"),
+        ([""], "columns 'review_id', 'Col1', 'Col2' are missing"),
     ],
 )
 def test_another_header_is_refused_by_name(contract: Contract, write_csv, found: list[str], says: str):
@@ -101,6 +138,34 @@ def test_a_huge_header_does_not_end_up_in_the_message(contract: Contract, write_
         inspect_files([write_csv([["a"]], header=[*WANTED, "x" * 1_000_000])], contract)
 
     assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize("found", [["one", "two"], [f"c{place}" for place in reversed(range(10_000))]])
+def test_a_message_about_many_columns_names_a_few_of_them(tmp_path: Path, found: list[str]):
+    columns = [f"c{place}" for place in range(10_000)]
+    path = tmp_path / "wide.csv"
+    path.write_text(f"{','.join(found)}\n{','.join('1' for _ in found)}\n")
+
+    with pytest.raises(InputError, match=r"and 9,9[0-9]{2} more") as refused:
+        inspect_files([path], wide_contract(columns))
+
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", gzip.compress(TEXT), b"other\n1\n", b"review_id,Col1,Col2\n", b"\nR1,5,a\n", b"[]\n", b"sep=,\n"],
+)
+def test_a_message_tells_which_one_of_two_files_of_the_same_name_it_is_about(contract, tmp_path: Path, content: bytes):
+    paths = [tmp_path / folder / "reviews.csv" for folder in ("good", "bad")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(content if path.parent.name == "bad" else TEXT)
+
+    with pytest.raises(InputError) as refused:
+        inspect_files(paths, contract)
+
+    assert repr(str(paths[1])) in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -141,19 +206,11 @@ def test_records_begin_below_byte_order_mark_and_header(contract, tmp_path: Path
 
 def test_a_header_of_several_lines_and_more_than_is_read_at_first_is_read(tmp_path: Path):
     columns = [f"column {number} " + "x" * 100 for number in range(1000)]
-    suite = {"expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": columns[0]}}]}
-    contract = Contract(
-        name="wide",
-        columns=dict.fromkeys(columns, "string"),
-        inputs={"input1": (columns[0],)},
-        output="output1",
-        suite=suite,
-    )
     path = tmp_path / "wide.csv"
     header = ",".join(columns)
     path.write_text(header + "\n" + "1," * 999 + "1\n")
 
-    (inspected,) = inspect_files([path], contract)
+    (inspected,) = inspect_files([path], wide_contract(columns))
 
     assert inspected.body_offset == len(header) + 1 > 64 * 1024
 
