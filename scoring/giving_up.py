@@ -7,6 +7,7 @@ from bes.client import BesClient
 from bes.errors import InputError, IntegrityError, JobFailed, JobTimedOut, NotFound, Rejected, ScoringError
 from scoring.jobs import cancel_jobs
 from scoring.open_run import OpenRun
+from scoring.shard_journal import ShardJournal
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +33,17 @@ def give_up(run: OpenRun, client: BesClient, error: BaseException) -> None:
         _cancel(run, client, cause=f"the run was given up: {cause}")
         run.close(cause)
         return
-    n_live = sum(journal.last is not None and journal.last.state.may_live for journal in run.journals())
+    n_live = sum(_may_live(journal) for journal in run.journals())
     if n_live:
         what = error.what if isinstance(error, ScoringError) else type(error).__name__
         logger.warning("%d job(s) are left as they are; run again, and they are taken up: %s", n_live, what)
     run.close()
+
+
+def _may_live(journal: ShardJournal) -> bool:
+    # A step that is under way holds the lock. It is waited for, or the id of a job that it submits would be lost.
+    with journal.lock:
+        return journal.last is not None and journal.last.state.may_live
 
 
 def _cancel(run: OpenRun, client: BesClient, *, cause: str) -> None:

@@ -76,6 +76,23 @@ def test_a_throttled_call_without_a_time_is_left_for_the_next_run_and_leaves_no_
     work.require_whole(undisturbed)
 
 
+def test_an_outage_for_one_shard_loses_no_job_that_is_being_submitted_for_another(
+    work: Any, undisturbed: bytes, proxy: Any, faults: Any
+):
+    proxy.arm("submit", 429)
+    faults.arm(kind="delay", operation="submit", seconds=2, times=2)
+    assert work.run(threads=3) == 1
+    assert work.result(work.pid)["error"] == "Unavailable"
+    assert [entry["fault"]["kind"] for entry in faults.served()] == ["delay"] * 2
+    assert len(work.job_ids) == 2
+
+    work.must_run()
+
+    assert len(work.job_ids) == 3
+    assert not any(attempt["orphan_possible"] for attempt in work.attempts())
+    work.require_whole(undisturbed)
+
+
 @pytest.mark.parametrize("operation_in_need", ["submit", "start", "status"])
 def test_a_quota_that_is_used_up_for_days_ends_the_run_at_once_and_leaves_its_jobs_for_the_next(
     work: Any, undisturbed: bytes, proxy: Any, operation_in_need: str
