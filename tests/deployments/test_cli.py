@@ -179,7 +179,7 @@ def test_a_job_that_fails_ends_the_run_with_the_services_words(
 
     assert done.returncode == 1, done.stderr
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert "ended Failed" in error
+    assert "refuses each of the 2 rows" in error
     assert "Col2" in error
     assert "Traceback" not in done.stderr
     assert left_over(tmp_path) == []
