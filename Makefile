@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 AZURITE := deployments/azurite
+# Tests wait for other processes about a third of their time, so that three of them keep two cores busy.
+TEST_PROCESSES ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-faults check format clean
@@ -16,7 +18,7 @@ demo: install ## score the sample CSV on the embedded default
 	@$(BIN)/batch-scoring demo
 
 test: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 test-slow: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run the campaigns that take minutes
 	$(BIN)/python -m pytest -m slow -s
