@@ -1,5 +1,6 @@
 """What the client must know: the endpoint behind the gateway, and the storage. Read at the edge, passed down."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field, SecretStr
@@ -68,6 +69,14 @@ class StorageSettings(BaseSettings):
                 "Set it to the connection string of the account that the web service reads.",
             )
         return self.connection_string
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """The web service and the storage of one run, resolved once. Kept in memory only: they hold keys."""
+
+    endpoint: EndpointSettings
+    storage: StorageSettings
 
 
 def _fits_header(key: str | None) -> bool:

@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from bes.errors import ScoringError
+from bes.settings import Connections
 from flows.steps import few_threads, steps_of
 from scoring.open_run import OpenRun
 from scoring.plan import RunPlan
@@ -23,6 +24,7 @@ from scoring.writer import Writer
 from tasks.artifacts import fetch_result, write_artifacts
 from tasks.cancel import cancel_jobs
 from tasks.check import check_row_count
+from tasks.connections import resolve_connections
 from tasks.open import open_journal
 from tasks.validate import validate_input
 
@@ -53,6 +55,7 @@ async def batch_scoring(
         RemoteError: The gateway, the web service or the storage failed. Jobs of a run that is over are cancelled; after
             an outage they are left for the next run of the same work.
     """
+    connections = await asyncio.to_thread(resolve_connections)
     settings = RunSettings()
     if rows_per_job is not None:
         settings = settings.model_copy(update={"rows_per_job": rows_per_job})
@@ -60,10 +63,12 @@ async def batch_scoring(
     writer = Writer.here(session=session, flow_run=flow_run.id)
     stop = Stop()
 
-    plan = await _validated(inputs, contract, settings, session)
+    plan = await _validated(inputs, contract, settings, connections, session)
     run: OpenRun | None = None
     try:
-        run = await asyncio.to_thread(open_journal, plan, settings, stop, writer, run_date or _scheduled(), rescore)
+        run = await asyncio.to_thread(
+            open_journal, plan, connections, settings, stop, writer, run_date or _scheduled(), rescore
+        )
         if run.is_published:
             return await asyncio.to_thread(fetch_result, run)
         scored = await asyncio.to_thread(score_shards, run, steps_of(run))
@@ -80,8 +85,11 @@ async def batch_scoring(
         plan.folder.discard_work()
 
 
-async def _validated(inputs: list[str], contract: str, settings: RunSettings, session: str) -> RunPlan:
-    validating = asyncio.ensure_future(asyncio.to_thread(validate_input, inputs, contract, settings, session))
+async def _validated(
+    inputs: list[str], contract: str, settings: RunSettings, connections: Connections, session: str
+) -> RunPlan:
+    step = asyncio.to_thread(validate_input, inputs, contract, settings, connections.endpoint, session)
+    validating = asyncio.ensure_future(step)
     try:
         return await asyncio.shield(validating)
     except asyncio.CancelledError:

@@ -18,6 +18,7 @@ from scoring.settings import RunSettings
 from scoring.stopping import Stop
 from scoring.writer import Writer
 from tasks.cancel import cancel_jobs
+from tasks.connections import resolve_connections
 from tasks.requeue import fetch_version, merge_rows, publish_version, take_up_run
 
 # Our own lines belong on the run's page, wherever the flow is run; PREFECT_LOGGING_EXTRA_LOGGERS brings them there.
@@ -42,13 +43,14 @@ async def requeue(
         InputError: The run, the file, the contract, an input or every mended row is refused; nothing was sent.
         RemoteError: The gateway, the web service or the storage failed. The run stays published as it is.
     """
+    connections = await asyncio.to_thread(resolve_connections)
     settings = RunSettings()
     writer = Writer.here(session=uuid.uuid4().hex[:12], flow_run=flow_run.id)
     stop = Stop()
     order = Order(run_key=run_key, fixed=Path(fixed), contract=contract, also_unchanged=also_unchanged)
     taken: Requeue | None = None
     try:
-        taken = await asyncio.to_thread(take_up_run, order, settings, stop, writer)
+        taken = await asyncio.to_thread(take_up_run, order, connections, settings, stop, writer)
         if taken.run is None:
             return await asyncio.to_thread(fetch_version, taken)
         outcome = await asyncio.to_thread(score_shards, taken.run, steps_of(taken.run))

@@ -9,8 +9,8 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
-from bes.settings import EndpointSettings
 from scoring.sweeping import LiveJobs, SweepRules, Swept
+from tasks.connections import resolve_connections
 from tasks.sweep import sweep_runs
 
 
@@ -25,11 +25,12 @@ def sweep(
     ] = 30,
 ) -> list[Swept]:
     """Find runs whose lease has ended, cancel their live jobs, and remove blobs that are old enough."""
-    endpoint = EndpointSettings()
+    connections = resolve_connections()
+    endpoint = connections.endpoint
     rules = SweepRules(
         live_jobs=live_jobs,
         idle=timedelta(minutes=idle_minutes),
         keep=None if keep_days is None else timedelta(days=keep_days),
         endpoint=(endpoint.workspace, endpoint.service),
     )
-    return sweep_runs(rules)
+    return sweep_runs(rules, connections)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from bes.blobs import BlobStore
 from bes.deadlines import JobClocks, JobDeadlines
 from bes.errors import RemoteError
+from bes.settings import EndpointSettings
 from scoring.journal import Journal, RunRecord, RunState, input_name
 from scoring.lease import Lease
 from scoring.plan import RunPlan
@@ -26,6 +27,7 @@ class OpenRun:
     Args:
         plan: What is sent.
         settings: Deadlines and limits.
+        endpoint: The web service that scores.
         store: The container; closed with the run.
         journal: Of this run.
         record: The journal's blob about the run, and its etag.
@@ -38,6 +40,7 @@ class OpenRun:
         plan: RunPlan,
         settings: RunSettings,
         *,
+        endpoint: EndpointSettings,
         store: BlobStore,
         journal: Journal,
         record: tuple[RunRecord, str],
@@ -46,6 +49,7 @@ class OpenRun:
     ) -> None:
         self.plan = plan
         self.settings = settings
+        self.endpoint = endpoint
         self.store = store
         self.journal = journal
         self.stop = stop

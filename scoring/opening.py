@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 from bes.blobs import BlobStore
 from bes.errors import Conflict, IntegrityError
+from bes.settings import Connections
 from scoring.journal import Journal, RunRecord, RunState, WorkPlan
 from scoring.lease import Lease
 from scoring.meeting import Meeting
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 def open_run(
     plan: RunPlan,
     work: WorkPlan,
-    store: BlobStore,
+    connections: Connections,
     *,
     settings: RunSettings,
     writer: Writer,
@@ -33,7 +34,7 @@ def open_run(
     Args:
         plan: What is sent.
         work: The same, as the journal keeps it.
-        store: The container; it is closed with the run.
+        connections: The web service that scores, and the container.
         settings: Deadlines and limits, and whether to wait for another process.
         writer: This process.
         run_date: Under which the result is published, unless the journal already knows.
@@ -44,11 +45,25 @@ def open_run(
         RunHeld: Another process is at the same work, and the settings say to leave or it takes too long.
         IntegrityError: The journal cannot be used, or the same work was planned otherwise.
     """
-    store.ensure_container()
-    journal = Journal(store.documents(), plan.run_key)
-    opening = _Opening(journal, work, settings, writer, run_date, rescore=rescore, stop=stop)
-    record, etag, lease = opening.take()
-    return OpenRun(plan, settings, store=store, journal=journal, record=(record, etag), lease=lease, stop=stop)
+    store = BlobStore(connections.storage)
+    try:
+        store.ensure_container()
+        journal = Journal(store.documents(), plan.run_key)
+        opening = _Opening(journal, work, settings, writer, run_date, rescore=rescore, stop=stop)
+        record, etag, lease = opening.take()
+    except BaseException:
+        store.close()
+        raise
+    return OpenRun(
+        plan,
+        settings,
+        endpoint=connections.endpoint,
+        store=store,
+        journal=journal,
+        record=(record, etag),
+        lease=lease,
+        stop=stop,
+    )
 
 
 class _Opening:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from bes.errors import IntegrityError
 from bes.files import replacing, sha256_of
-from bes.settings import EndpointSettings
 from scoring.books import Books
 from scoring.journal import RunState
 from scoring.keys import balance_keys
@@ -61,7 +60,7 @@ def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
     return books
 
 
-def publish_run(run: OpenRun, outcome: Outcome, books: Books, *, endpoint: EndpointSettings) -> Manifest:
+def publish_run(run: OpenRun, outcome: Outcome, books: Books) -> Manifest:
     """Publish what was written aside and checked; its manifest, which a version of the same run may have already.
 
     Raises:
@@ -72,7 +71,7 @@ def publish_run(run: OpenRun, outcome: Outcome, books: Books, *, endpoint: Endpo
     folder = version_folder(plan.contract, run.record.run_date, plan.run_key, run.record.generation)
     manifest = _published_manifest(run, folder)
     if manifest is None:
-        manifest = _manifest(run, outcome.scored, books, endpoint, folder)
+        manifest = _manifest(run, outcome.scored, books, folder)
         _upload(run, plan.folder.predictions_aside, f"{folder}/{_PREDICTIONS}")
         _upload(run, plan.folder.quarantine_aside, f"{folder}/{_QUARANTINE}")
         run.journal.documents.create(f"{folder}/{_MANIFEST}", _as_bytes(manifest))
@@ -163,10 +162,8 @@ def _version(manifest: Manifest, folder: str) -> Version:
     )
 
 
-def _manifest(
-    run: OpenRun, scored: list[ScoredShard], books: Books, endpoint: EndpointSettings, folder: str
-) -> Manifest:
-    plan, ended_at = run.plan, datetime.now(UTC)
+def _manifest(run: OpenRun, scored: list[ScoredShard], books: Books, folder: str) -> Manifest:
+    plan, endpoint, ended_at = run.plan, run.endpoint, datetime.now(UTC)
     return Manifest(
         run_key=plan.run_key,
         status="published",

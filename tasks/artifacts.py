@@ -6,7 +6,6 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from bes.settings import EndpointSettings
 from scoring.books import Books
 from scoring.manifest import Manifest
 from scoring.open_run import OpenRun
@@ -19,7 +18,7 @@ from scoring.summary import RunSummary
 @task(task_run_name="write artifacts", cache_policy=NO_CACHE)
 def write_artifacts(run: OpenRun, outcome: Outcome, books: Books) -> RunSummary:
     """Publish the run and leave its evidence."""
-    manifest = publish_run(run, outcome, books, endpoint=EndpointSettings())
+    manifest = publish_run(run, outcome, books)
     return _leave_evidence(manifest, run.plan)
 
 

@@ -4,7 +4,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from bes.client import BesClient
-from bes.settings import EndpointSettings
 from scoring.giving_up import give_up
 from scoring.open_run import OpenRun
 
@@ -13,5 +12,5 @@ from scoring.open_run import OpenRun
 @task(task_run_name="cancel jobs", cache_policy=NO_CACHE)
 def cancel_jobs(run: OpenRun, error: BaseException) -> None:
     """Cancel whatever of the run's jobs still lives, if it is over; close the run."""
-    with BesClient(EndpointSettings()) as client:
+    with BesClient(run.endpoint) as client:
         give_up(run, client, error)

@@ -5,8 +5,7 @@ from datetime import UTC, date, datetime
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from bes.blobs import BlobStore
-from bes.settings import EndpointSettings, StorageSettings
+from bes.settings import Connections
 from scoring.journal import work_plan
 from scoring.open_run import OpenRun
 from scoring.opening import open_run
@@ -19,23 +18,23 @@ from scoring.writer import Writer
 # No retries: the storage's client has its own, and who holds the run is waited for inside. Not cached: it is a lease.
 @task(task_run_name="open run {plan.run_key}", cache_policy=NO_CACHE)
 def open_journal(
-    plan: RunPlan, settings: RunSettings, stop: Stop, writer: Writer, run_date: date | None, rescore: bool
+    plan: RunPlan,
+    connections: Connections,
+    settings: RunSettings,
+    stop: Stop,
+    writer: Writer,
+    run_date: date | None,
+    rescore: bool,
 ) -> OpenRun:
     """The run, held by this process unless it is published."""
-    endpoint = EndpointSettings()
-    work = work_plan(plan, workspace=endpoint.workspace, service=endpoint.service, rows_per_job=settings.rows_per_job)
-    store = BlobStore(StorageSettings())
-    try:
-        return open_run(
-            plan,
-            work,
-            store,
-            settings=settings,
-            writer=writer,
-            run_date=run_date or datetime.now(UTC).date(),
-            rescore=rescore,
-            stop=stop,
-        )
-    except BaseException:
-        store.close()
-        raise
+    endpoint = connections.endpoint
+    return open_run(
+        plan,
+        work_plan(plan, workspace=endpoint.workspace, service=endpoint.service, rows_per_job=settings.rows_per_job),
+        connections,
+        settings=settings,
+        writer=writer,
+        run_date=run_date or datetime.now(UTC).date(),
+        rescore=rescore,
+        stop=stop,
+    )

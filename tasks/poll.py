@@ -5,7 +5,6 @@ from prefect.cache_policies import NO_CACHE
 
 from bes.client import BesClient
 from bes.protocol import JobState
-from bes.settings import EndpointSettings
 from scoring import jobs
 from scoring.open_run import OpenRun
 from scoring.plan import Job
@@ -16,5 +15,5 @@ from scoring.plan import Job
 @task(task_run_name="poll all jobs", cache_policy=NO_CACHE)
 def poll_status(started: list[Job], run: OpenRun) -> dict[str, JobState]:
     """The states of the jobs by job id, once all have ended or one has ended in vain."""
-    with BesClient(EndpointSettings(), sleep=run.sleep) as client:
+    with BesClient(run.endpoint, sleep=run.sleep) as client:
         return jobs.wait_for_jobs(run, client, started)

@@ -4,7 +4,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from bes.settings import EndpointSettings, StorageSettings
+from bes.settings import Connections
 from scoring.manifest import Manifest
 from scoring.plan import Outcome
 from scoring.requeue import requeueing
@@ -18,11 +18,9 @@ from scoring.writer import Writer
 
 # No retries: the storage's client has its own, and who holds the run is waited for inside. Not cached: it is a lease.
 @task(task_run_name="take up run {order.run_key}", cache_policy=NO_CACHE)
-def take_up_run(order: Order, settings: RunSettings, stop: Stop, writer: Writer) -> Requeue:
+def take_up_run(order: Order, connections: Connections, settings: RunSettings, stop: Stop, writer: Writer) -> Requeue:
     """The run, held by this process, and the journal of its mended rows unless they are published."""
-    return requeueing.take_up(
-        order, settings=settings, endpoint=EndpointSettings(), storage=StorageSettings(), writer=writer, stop=stop
-    )
+    return requeueing.take_up(order, connections=connections, settings=settings, writer=writer, stop=stop)
 
 
 # Not cached: it reads and writes files.
@@ -36,7 +34,7 @@ def merge_rows(outcome: Outcome, taken: Requeue) -> Merged:
 @task(task_run_name="publish version", cache_policy=NO_CACHE)
 def publish_version(taken: Requeue, merged: Merged) -> RequeueSummary:
     """Publish the run anew, and leave its evidence."""
-    return _leave_evidence(requeueing.publish(taken, merged, endpoint=EndpointSettings()), taken)
+    return _leave_evidence(requeueing.publish(taken, merged), taken)
 
 
 # Not cached: it writes files.

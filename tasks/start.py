@@ -4,7 +4,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from bes.client import BesClient
-from bes.settings import EndpointSettings
 from scoring import jobs
 from scoring.open_run import OpenRun
 from scoring.plan import Job
@@ -21,5 +20,5 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
 )
 def start_job(job: Job, run: OpenRun) -> Job:
     """Start the job; returns it for the next step."""
-    with BesClient(EndpointSettings(), sleep=run.sleep) as client:
+    with BesClient(run.endpoint, sleep=run.sleep) as client:
         return jobs.start_shard(run, client, job)

@@ -4,7 +4,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from bes.client import BesClient
-from bes.settings import EndpointSettings
 from scoring import jobs
 from scoring.open_run import OpenRun
 from scoring.plan import Job
@@ -22,5 +21,5 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, was_not_sent
 )
 def submit_job(shard: Shard, run: OpenRun) -> Job:
     """Register the job; nothing is scored until it is started."""
-    with BesClient(EndpointSettings(), sleep=run.sleep) as client:
+    with BesClient(run.endpoint, sleep=run.sleep) as client:
         return jobs.submit_shard(run, client, shard)

@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 
 from bes.blobs import BlobStore
 from bes.client import BesClient
-from bes.settings import EndpointSettings, StorageSettings
+from bes.settings import Connections
 from scoring.sweeping import SweepRules, Swept, sweep
 from scoring.writer import Writer
 from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
@@ -24,10 +24,10 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
     retry_condition_fn=may_pass,
     cache_policy=NO_CACHE,
 )
-def sweep_runs(rules: SweepRules) -> list[Swept]:
+def sweep_runs(rules: SweepRules, connections: Connections) -> list[Swept]:
     """What was found and done, for every run of the container; a table of it is left in Prefect."""
     writer = Writer.here(session=uuid.uuid4().hex[:12], flow_run=flow_run.id)
-    with BlobStore(StorageSettings()) as store, BesClient(EndpointSettings()) as client:
+    with BlobStore(connections.storage) as store, BesClient(connections.endpoint) as client:
         store.ensure_container()
         swept = list(sweep(store.documents(), client, rules=rules, writer=writer))
     create_table_artifact(

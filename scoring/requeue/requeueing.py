@@ -7,7 +7,7 @@ from pathlib import Path
 from bes.blobs import BlobStore
 from bes.errors import InputError
 from bes.files import sha256_of
-from bes.settings import EndpointSettings, StorageSettings
+from bes.settings import Connections, EndpointSettings
 from scoring.contract.loading import load_contract
 from scoring.journal import RunState, work_plan
 from scoring.manifest import Manifest
@@ -76,9 +76,8 @@ class Requeue:
 def take_up(
     order: Order,
     *,
+    connections: Connections,
     settings: RunSettings,
-    endpoint: EndpointSettings,
-    storage: StorageSettings,
     writer: Writer,
     stop: Stop,
 ) -> Requeue:
@@ -86,9 +85,8 @@ def take_up(
 
     Args:
         order: What is asked for.
+        connections: The web service, which must be the run's, and the container of all runs.
         settings: Folders and limits.
-        endpoint: The web service, which must be the run's.
-        storage: The container of all runs.
         writer: This process.
         stop: Set when the work is given up.
 
@@ -99,7 +97,7 @@ def take_up(
     if not order.fixed.is_file():
         raise InputError(f"There is no file {str(order.fixed)!r}.", "Name a copy of the run's quarantine.csv.")
     folder = RunFolder(path=(settings.data_dir / order.run_key).resolve(), attempt=writer.session)
-    store = BlobStore(storage)
+    store = BlobStore(connections.storage)
     try:
         held = hold_published(order.run_key, store, settings=settings, writer=writer, stop=stop)
     except BaseException:
@@ -114,8 +112,8 @@ def take_up(
         if fixed_sha256 in {step.fixed_sha256 for step in base.manifest.requeued_from}:
             logger.info("%s holds the rows of this file already", base.folder)
             return requeue
-        work = _plan(order, requeue, settings, endpoint)
-        run = _open(work, requeue, settings, storage, writer, stop)
+        work = _plan(order, requeue, settings, connections.endpoint)
+        run = _open(work, requeue, connections, settings, writer, stop)
     except BaseException:
         held.close()
         folder.discard_work()
@@ -148,33 +146,28 @@ def _plan(order: Order, requeue: Requeue, settings: RunSettings, endpoint: Endpo
 def _open(
     work: MendedWork,
     requeue: Requeue,
+    connections: Connections,
     settings: RunSettings,
-    storage: StorageSettings,
     writer: Writer,
     stop: Stop,
 ) -> OpenRun:
     record = requeue.held.record
     requeue.held.check()
-    store = BlobStore(storage)
-    try:
-        return open_run(
+    return open_run(
+        work.plan,
+        work_plan(
             work.plan,
-            work_plan(
-                work.plan,
-                workspace=record.plan.workspace,
-                service=record.plan.service,
-                rows_per_job=record.plan.rows_per_job,
-            ),
-            store,
-            settings=settings,
-            writer=writer,
-            run_date=record.run_date,
-            rescore=False,
-            stop=stop,
-        )
-    except BaseException:
-        store.close()
-        raise
+            workspace=record.plan.workspace,
+            service=record.plan.service,
+            rows_per_job=record.plan.rows_per_job,
+        ),
+        connections,
+        settings=settings,
+        writer=writer,
+        run_date=record.run_date,
+        rescore=False,
+        stop=stop,
+    )
 
 
 def merge(requeue: Requeue, outcome: Outcome) -> Merged:
@@ -193,10 +186,10 @@ def merge(requeue: Requeue, outcome: Outcome) -> Merged:
     return merged
 
 
-def publish(requeue: Requeue, merged: Merged, *, endpoint: EndpointSettings) -> Manifest:
+def publish(requeue: Requeue, merged: Merged) -> Manifest:
     """Publish the run anew; returns the manifest of the new version."""
-    work, _ = _required(requeue)
-    return publish_merged(requeue.held, requeue.base, work, merged, folder=requeue.folder, endpoint=endpoint)
+    work, run = _required(requeue)
+    return publish_merged(requeue.held, requeue.base, work, merged, folder=requeue.folder, endpoint=run.endpoint)
 
 
 def fetch(requeue: Requeue) -> Manifest:

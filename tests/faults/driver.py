@@ -32,7 +32,7 @@ from bes.client import BesClient
 from bes.documents import Documents
 from bes.errors import ScoringError
 from bes.files import sha256_of
-from bes.settings import EndpointSettings, StorageSettings
+from bes.settings import Connections, EndpointSettings, StorageSettings
 from scoring.giving_up import give_up
 from scoring.jobs import start_shard, submit_shard, upload_shard, wait_for_jobs
 from scoring.journal import work_plan
@@ -221,9 +221,8 @@ def requeue(command: dict[str, Any]) -> dict[str, Any]:
     with BesClient(endpoint, sleep=stop.sleep) as client, ThreadPoolExecutor(1) as pool:
         taken = requeueing.take_up(
             requeueing.Order(run_key=command["run_key"], fixed=Path(command["fixed"]), contract=command["contract"]),
+            connections=Connections(endpoint=endpoint, storage=storage),
             settings=RunSettings(**command["settings"]),
-            endpoint=endpoint,
-            storage=storage,
             writer=Writer.here(session=f"{os.getpid()}-{datetime.now(UTC):%H%M%S%f}"),
             stop=stop,
         )
@@ -232,7 +231,7 @@ def requeue(command: dict[str, Any]) -> dict[str, Any]:
                 manifest = requeueing.fetch(taken)
             else:
                 scored = score_shards(taken.run, plain_steps(taken.run, client, pool))
-                manifest = requeueing.publish(taken, requeueing.merge(taken, scored), endpoint=endpoint)
+                manifest = requeueing.publish(taken, requeueing.merge(taken, scored))
             return {"manifest": manifest.model_dump(mode="json")}
         finally:
             taken.close()
@@ -255,7 +254,7 @@ def score(command: dict[str, Any]) -> dict[str, Any]:
         run = open_run(
             plan,
             work,
-            BlobStore(storage),
+            Connections(endpoint=endpoint, storage=storage),
             settings=settings,
             writer=Writer.here(session=session),
             run_date=RUN_DATE,
@@ -267,7 +266,7 @@ def score(command: dict[str, Any]) -> dict[str, Any]:
                 manifest = fetch_published(run)
             else:
                 scored = score_shards(run, plain_steps(run, client, pool))
-                manifest = publish_run(run, scored, merge_and_balance(plan, scored), endpoint=endpoint)
+                manifest = publish_run(run, scored, merge_and_balance(plan, scored))
             return {"manifest": manifest.model_dump(mode="json")}
         except BaseException as error:
             stop.set()

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import yaml
 
-from bes.blobs import BlobStore
 from bes.errors import ConfigurationError, InputError, IntegrityError, RunHeld
 from bes.protocol import JobState, JobStatus
-from bes.settings import EndpointSettings
+from bes.settings import Connections, EndpointSettings
 from scoring.journal import RunState, work_plan
 from scoring.opening import open_run
 from scoring.plan import Job, Outcome, RefusedRow, ScoredShard
@@ -102,11 +101,11 @@ class Home:
             plan, workspace=ENDPOINT.workspace, service=ENDPOINT.service, rows_per_job=self.settings.rows_per_job
         )
         run = open_run(
-            plan, work, self.new_store(), settings=self.settings, writer=Writer.here(session="run"), run_date=RUN_DATE,
-            rescore=rescore, stop=Stop(),
+            plan, work, self.connections(), settings=self.settings, writer=Writer.here(session="run"),
+            run_date=RUN_DATE, rescore=rescore, stop=Stop(),
         )  # fmt: skip
         scored = self.score(plan)
-        manifest = publish_run(run, scored, merge_and_balance(plan, scored), endpoint=ENDPOINT)
+        manifest = publish_run(run, scored, merge_and_balance(plan, scored))
         run.close()
         plan.folder.discard_work()
         self.run_key = plan.run_key
@@ -123,10 +122,13 @@ class Home:
         lines = [{**line, "raw": raws.get((line["file"], int(line["record"])), line["raw"])} for line in self.lines()]
         return write_csv(self.folder / name, [list(lines[0]), *[list(line.values()) for line in lines]])
 
+    def connections(self, endpoint=ENDPOINT):
+        return Connections(endpoint=endpoint, storage=self.storage)
+
     def take_up(self, fixed, *, session="requeue", endpoint=ENDPOINT, **how):
         return take_up(
             Order(run_key=self.run_key, fixed=fixed, **how),
-            settings=self.settings, endpoint=endpoint, storage=self.storage, writer=Writer.here(session=session),
+            settings=self.settings, connections=self.connections(endpoint), writer=Writer.here(session=session),
             stop=Stop(),
         )  # fmt: skip
 
@@ -136,7 +138,7 @@ class Home:
             if taken.run is None:
                 return summarise(taken, fetch(taken))
             merged = merge(taken, self.score(taken.run.plan))
-            return summarise(taken, publish(taken, merged, endpoint=ENDPOINT))
+            return summarise(taken, publish(taken, merged))
         finally:
             taken.close()
 
@@ -146,23 +148,13 @@ class Home:
 
 @pytest.fixture
 def new_home(store, azurite, tmp_path):
-    opened = []
-
     def make(**how):
         container = store._container.container_name
         home = Home(tmp_path, azurite.settings.model_copy(update={"container": container}), **how)
         home.store = store
-
-        def new_store():
-            opened.append(BlobStore(home.storage))
-            return opened[-1]
-
-        home.new_store = new_store
         return home
 
-    yield make
-    for one in opened:
-        one.close()
+    return make
 
 
 @pytest.fixture
@@ -411,8 +403,8 @@ def test_a_run_that_is_not_published_is_refused(home):
     )
     work = work_plan(plan, workspace="w", service="s", rows_per_job=3)
     run = open_run(
-        plan, work, home.new_store(), settings=home.settings, writer=Writer.here(session="other"), run_date=RUN_DATE,
-        rescore=False, stop=Stop(),
+        plan, work, home.connections(), settings=home.settings, writer=Writer.here(session="other"),
+        run_date=RUN_DATE, rescore=False, stop=Stop(),
     )  # fmt: skip
     run.close()
     home.run_key = plan.run_key

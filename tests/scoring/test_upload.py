@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from bes.errors import IntegrityError
+from bes.settings import EndpointSettings
 from scoring.jobs import upload_shard
 from scoring.journal import Journal, RunRecord, work_plan
 from scoring.open_run import OpenRun
@@ -52,7 +53,10 @@ def run(store, tmp_path):
         updated_at=NOW,
     )
     journal = Journal(store.documents(), KEY)
-    return OpenRun(plan, RunSettings(), store=store, journal=journal, record=(record, "etag"), lease=None, stop=Stop())
+    return OpenRun(
+        plan, RunSettings(), endpoint=EndpointSettings(), store=store, journal=journal, record=(record, "etag"),
+        lease=None, stop=Stop(),
+    )  # fmt: skip
 
 
 def test_the_blob_holds_the_sent_columns_of_the_shards_rows(run, store):
