@@ -1,6 +1,6 @@
 """Open a run: become the one writer of its journal, or find that its result is published."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -19,7 +19,7 @@ from scoring.writer import Writer
 # No retries: the storage's client has its own, and who holds the run is waited for inside. Not cached: it is a lease.
 @task(task_run_name="open run {plan.run_key}", cache_policy=NO_CACHE)
 def open_journal(
-    plan: RunPlan, settings: RunSettings, stop: Stop, writer: Writer, run_date: date | None, rescore: bool
+    plan: RunPlan, settings: RunSettings, stop: Stop, writer: Writer, run_date: date, rescore: bool
 ) -> OpenRun:
     """The run, held by this process unless it is published."""
     endpoint = EndpointSettings()
@@ -32,7 +32,7 @@ def open_journal(
             store,
             settings=settings,
             writer=writer,
-            run_date=run_date or datetime.now(UTC).date(),
+            run_date=run_date,
             rescore=rescore,
             stop=stop,
         )
