@@ -1,4 +1,4 @@
-"""The command line: `batch-scoring demo | run | requeue | contract | rollback | serve | rrs`."""
+"""The command line: `batch-scoring demo | run | requeue | contract | rollback | deploy | serve | rrs`."""
 
 import argparse
 import contextlib
@@ -21,6 +21,7 @@ from bes.errors import ConfigurationError, ScoringError
 from bes.protocol import ExecuteRequest, Table
 from deployments.console import progress_on, say, show, summary_text
 from deployments.contract_cli import add_contract_commands
+from deployments.deploy_cli import add_deploy_command
 from deployments.embedded import environment_of, surroundings
 from deployments.flow_process import FlowParameters, run_flow, settings_problem
 from deployments.requeue_cli import add_requeue_command
@@ -98,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     rollback.add_argument("dataset", metavar="DATASET", help="name of the contract")
     rollback.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     rollback.set_defaults(command=_rollback)
+
+    add_deploy_command(commands)
 
     serve = commands.add_parser("serve", help="serve the web service, its gateway and storage until Ctrl-C")
     serve.add_argument("--definition", type=Path, help="a service.toml of your own instead of Feature Hashing")

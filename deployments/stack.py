@@ -156,9 +156,13 @@ class LocalStack:
             subscription_key=SecretStr(self.keys.subscription_key),
         )
 
-    def start_prefect(self) -> Callable[[], str]:
-        """Start a Prefect server on SQLite. What is returned waits until it answers, and gives its API's address."""
-        port = _free_port()
+    def start_prefect(self, port: int | None = None) -> Callable[[], str]:
+        """Start a Prefect server on SQLite. What is returned waits until it answers, and gives its API's address.
+
+        Args:
+            port: Where workers look for it; by default a free one.
+        """
+        port = port or _free_port()
         command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
         prefect = self._child("Prefect server", command, {**self.prefect_environment(), **_PREFECT_SERVER})
         api = f"http://127.0.0.1:{port}/api"
@@ -220,8 +224,9 @@ class LocalStack:
         return self._exit.enter_context(child)
 
 
-# The batching settings let the server keep up with a run (65-90 task runs a second instead of 8-19); the rest keeps
-# it silent towards the network.
+# The batching settings let the server keep up with a run (65-90 task runs a second instead of 8-19); with leases in
+# memory, a restart of the server would end the runs that hold a concurrency slot; the rest keeps it silent towards the
+# network.
 _PREFECT_SERVER = {
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
@@ -230,6 +235,7 @@ _PREFECT_SERVER = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "100",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "2",
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     "PREFECT_API_LOG_RETRYABLE_ERRORS": "true",
 }
 

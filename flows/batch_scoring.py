@@ -4,19 +4,22 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from pydantic import Field
 
 from bes.errors import ScoringError
 from bes.settings import Connections
+from flows.missed_runs import MissedRuns, skipped
 from flows.steps import few_threads, steps_of
 from scoring.open_run import OpenRun
 from scoring.plan import RunPlan
 from scoring.rounds import score_shards
+from scoring.run_dates import TimeZone, on_run_date, run_date_of
 from scoring.settings import RunSettings
 from scoring.stopping import Stop
 from scoring.summary import RunSummary
@@ -26,6 +29,7 @@ from tasks.cancel import cancel_jobs
 from tasks.check import check_row_count
 from tasks.connections import resolve_connections
 from tasks.open import open_journal
+from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 from tasks.validate import validate_input
 
 # Our own lines belong on the run's page, wherever the flow is run; PREFECT_LOGGING_EXTRA_LOGGERS brings them there.
@@ -39,15 +43,35 @@ for _package in ("bes", "scoring", "tasks", "flows"):
     validate_parameters=True,
     task_runner=few_threads(),
 )
-async def batch_scoring(
-    inputs: Annotated[list[str], Field(min_length=1, description="CSV files, folders of them, or glob patterns.")],
+async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a person fills in)
+    inputs: Annotated[
+        list[str],
+        Field(
+            min_length=1,
+            description="CSV files, folders of them, or glob patterns; {run_date} in them becomes the run date.",
+        ),
+    ],
     contract: Annotated[str, Field(description="Name of a contract, or path of its YAML file.")] = "book_reviews",
     rows_per_job: Annotated[int | None, Field(ge=1, description="Most rows that one BES job is given.")] = None,
     run_date: Annotated[
         date | None, Field(description="Date under which the result is published; by default when it was scheduled.")
     ] = None,
     rescore: Annotated[bool, Field(description="Score again, although the result is published.")] = False,
-) -> RunSummary:
+    time_zone: Annotated[
+        TimeZone, Field(description="The schedule's: in it, the time for which a run was scheduled tells its run date.")
+    ] = "UTC",
+    missed_runs: Annotated[
+        MissedRuns,
+        Field(
+            description="Scheduled runs that could not begin in time, as after an outage: make up for all of them, for"
+            " the latest, or skip those that are too late."
+        ),
+    ] = "all",
+    late_after_minutes: Annotated[int, Field(ge=1, description="What is too late where missed_runs is skip.")] = 60,
+    retries: Annotated[
+        RetrySettings, Field(description="How often and how patiently a step is repeated after an outage.")
+    ] = DEFAULT_RETRIES,
+) -> RunSummary | State[None]:
     """Score CSV files and account for every row. The same work, begun before, goes on where it stands.
 
     Raises:
@@ -55,6 +79,9 @@ async def batch_scoring(
         RemoteError: The gateway, the web service or the storage failed. Jobs of a run that is over are cancelled; after
             an outage they are left for the next run of the same work.
     """
+    end = await skipped(missed_runs, late_after=timedelta(minutes=late_after_minutes))
+    if end is not None:
+        return end
     connections = await asyncio.to_thread(resolve_connections)
     settings = RunSettings()
     if rows_per_job is not None:
@@ -62,16 +89,15 @@ async def batch_scoring(
     session = uuid.uuid4().hex[:12]
     writer = Writer.here(session=session, flow_run=flow_run.id)
     stop = Stop()
+    day = run_date or run_date_of(flow_run.scheduled_start_time, time_zone)
 
-    plan = await _validated(inputs, contract, settings, connections, session)
+    plan = await _validated(on_run_date(inputs, day), contract, settings, connections, session)
     run: OpenRun | None = None
     try:
-        run = await asyncio.to_thread(
-            open_journal, plan, connections, settings, stop, writer, run_date or _scheduled(), rescore
-        )
+        run = await asyncio.to_thread(open_journal, plan, connections, settings, stop, writer, day, rescore)
         if run.is_published:
             return await asyncio.to_thread(fetch_result, run)
-        scored = await asyncio.to_thread(score_shards, run, steps_of(run))
+        scored = await asyncio.to_thread(score_shards, run, steps_of(run, retries))
         books = await asyncio.to_thread(check_row_count, scored, run)
         return await asyncio.to_thread(write_artifacts, run, scored, books)
     except BaseException as error:
@@ -97,8 +123,3 @@ async def _validated(
         with contextlib.suppress(ScoringError):
             (await validating).folder.discard_work()
         raise
-
-
-def _scheduled() -> date | None:
-    moment = flow_run.scheduled_start_time
-    return moment.date() if moment else None

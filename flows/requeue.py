@@ -20,6 +20,7 @@ from scoring.writer import Writer
 from tasks.cancel import cancel_jobs
 from tasks.connections import resolve_connections
 from tasks.requeue import fetch_version, merge_rows, publish_version, take_up_run
+from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 
 # Our own lines belong on the run's page, wherever the flow is run; PREFECT_LOGGING_EXTRA_LOGGERS brings them there.
 for _package in ("bes", "scoring", "tasks", "flows"):
@@ -36,6 +37,9 @@ async def requeue(
     also_unchanged: Annotated[
         bool, Field(description="Requeue the rows of the file that were not changed as well.")
     ] = False,
+    retries: Annotated[
+        RetrySettings, Field(description="How often and how patiently a step is repeated after an outage.")
+    ] = DEFAULT_RETRIES,
 ) -> RequeueSummary:
     """Score mended rows and account for every row of the run. Begun before, it goes on where it stands.
 
@@ -53,7 +57,7 @@ async def requeue(
         taken = await asyncio.to_thread(take_up_run, order, connections, settings, stop, writer)
         if taken.run is None:
             return await asyncio.to_thread(fetch_version, taken)
-        outcome = await asyncio.to_thread(score_shards, taken.run, steps_of(taken.run))
+        outcome = await asyncio.to_thread(score_shards, taken.run, steps_of(taken.run, retries))
         merged = await asyncio.to_thread(merge_rows, outcome, taken)
         return await asyncio.to_thread(publish_version, taken, merged)
     except BaseException as error:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from scoring.sweeping import LiveJobs, SweepRules, Swept
 from tasks.connections import resolve_connections
+from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 from tasks.sweep import sweep_runs
 
 
@@ -23,6 +24,9 @@ def sweep(
     keep_days: Annotated[
         int | None, Field(ge=0, description="Days for which inputs and outputs are kept; none for ever.")
     ] = 30,
+    retries: Annotated[
+        RetrySettings, Field(description="How often and how patiently the sweep is repeated after an outage.")
+    ] = DEFAULT_RETRIES,
 ) -> list[Swept]:
     """Find runs whose lease has ended, cancel their live jobs, and remove blobs that are old enough."""
     connections = resolve_connections()
@@ -33,4 +37,4 @@ def sweep(
         keep=None if keep_days is None else timedelta(days=keep_days),
         endpoint=(endpoint.workspace, endpoint.service),
     )
-    return sweep_runs(rules, connections)
+    return retries.applied_to(sweep_runs)(rules, connections)

@@ -1,6 +1,6 @@
 """Open a run: become the one writer of its journal, or find that its result is published."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -23,7 +23,7 @@ def open_journal(
     settings: RunSettings,
     stop: Stop,
     writer: Writer,
-    run_date: date | None,
+    run_date: date,
     rescore: bool,
 ) -> OpenRun:
     """The run, held by this process unless it is published."""
@@ -34,7 +34,7 @@ def open_journal(
         connections,
         settings=settings,
         writer=writer,
-        run_date=run_date or datetime.now(UTC).date(),
+        run_date=run_date,
         rescore=rescore,
         stop=stop,
     )

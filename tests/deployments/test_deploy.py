@@ -1,0 +1,311 @@
+"""The deployments on a real Prefect server with a real worker: what is deployed, and how scheduled runs go."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import requests
+import yaml
+from azure.storage.blob import ContainerClient
+
+from deployments.embedded import Surroundings, environment_of
+from deployments.processes import ChildProcess
+from deployments.stack import LocalStack
+
+BERLIN = ZoneInfo("Europe/Berlin")
+ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+EXTRACT = "review_id,Col1,Col2\n" + "".join(f"R{number:06d},4,Review number {number}\n" for number in range(1, 4))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Prefect:
+    """A server on one port and its own data, which can be stopped and started again."""
+
+    home: Path
+    port: int = field(default_factory=free_port)
+    parts: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
+    def start(self) -> None:
+        stack = self.parts.enter_context(LocalStack(self.home))
+        stack.start_prefect(self.port)()
+
+    def stop(self) -> None:
+        self.parts.close()
+
+    def read(self, path: str) -> Any:
+        answer = requests.get(f"{self.api}/{path}", timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def ask(self, path: str, **body: Any) -> Any:
+        answer = requests.post(f"{self.api}/{path}", json=body, timeout=60)
+        if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            return self.ask(path, **body)  # its database was locked, as that of a busy machine is
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.read(f"deployments/name/{name}")
+        return found
+
+    def run(self, name: str, **parameters: Any) -> str:
+        """Start a run of a deployment, as the form of the UI does."""
+        created = self.ask(f"deployments/{self.deployment(name)['id']}/create_flow_run", parameters=parameters)
+        return str(created["id"])
+
+    def miss(self, name: str, days: int) -> list[str]:
+        """What an outage of the last days leaves behind: runs that are due; the oldest first."""
+        deployment = self.deployment(name)["id"]
+        now = datetime.now(UTC)
+        begin = now - timedelta(days=days)
+        self.ask(f"deployments/{deployment}/schedule", start_time=f"{begin}", end_time=f"{now}", max_runs=days)
+        due = self.ask(
+            "flow_runs/filter",
+            flow_runs={"deployment_id": {"any_": [deployment]}, "expected_start_time": {"before_": f"{now}"}},
+            sort="EXPECTED_START_TIME_ASC",
+        )
+        return [run["id"] for run in due]
+
+    def ended(self, run_id: str) -> dict[str, Any]:
+        run: dict[str, Any] = eventually(lambda: self._ended(run_id))
+        return run
+
+    def _ended(self, run_id: str) -> dict[str, Any] | None:
+        run: dict[str, Any] = self.read(f"flow_runs/{run_id}")
+        return run if run["state_type"] in ENDED else None
+
+    def task_runs(self, run_id: str, name: str) -> list[dict[str, Any]]:
+        """Those of a name that the server has recorded, some seconds after the fact."""
+        mine = {"flow_runs": {"id": {"any_": [run_id]}}}
+        tasks = eventually(lambda: [task for task in self.ask("task_runs/filter", **mine) if task["name"] == name])
+        return sorted(tasks, key=lambda task: task["start_time"])
+
+
+def eventually(probe: Callable[[], Any], seconds: float = 240) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := probe()):
+        assert time.monotonic() < end
+        time.sleep(0.3)
+    return found
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    server = Prefect(tmp_path_factory.mktemp("prefect"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def environment(
+    prefect: Prefect, azurite: Any, endpoint: Any, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    chosen = Surroundings(endpoint=endpoint, storage=azurite.settings, prefect_api=prefect.api)
+    own = {
+        "BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}",
+        "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path_factory.mktemp("runs")),
+        "PREFECT_HOME": str(tmp_path_factory.mktemp("client")),
+    }
+    return {name: value for name, value in {**environment_of(chosen), **own}.items() if value is not None}
+
+
+Deploy = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def deploy(repository: Path, environment: dict[str, str]) -> Deploy:
+    """`deploy("--prune", ...)`; environment variables may be changed by name."""
+
+    def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "deployments.cli", "deploy", *arguments],
+            cwd=repository,
+            env={**os.environ, **environment, **changed},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def deployed(deploy: Deploy) -> dict[str, Any]:
+    """The shipped file, deployed to an empty server."""
+    done = deploy("--json")
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.fixture(scope="module")
+def worker(deployed: dict[str, Any], repository: Path, environment: dict[str, str], tmp_path_factory) -> Iterator[None]:
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "batch-scoring"]
+    changes = {**environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    log = tmp_path_factory.mktemp("worker") / "worker.log"
+    with ChildProcess("worker", command, environment=changes, log_path=log):
+        yield
+
+
+def own_file(folder: Path, *entries: dict[str, Any]) -> str:
+    """A file of deployments of the test's own."""
+    given = {"entrypoint": "flows/batch_scoring.py:batch_scoring", "tags": ["batch-scoring"], "schedules": []}
+    whole = [{**given, "work_pool": {"name": "batch-scoring"}, **entry} for entry in entries]
+    path = folder / "prefect.yaml"
+    path.write_text(yaml.safe_dump({"deployments": whole}))
+    return str(path)
+
+
+def extract(folder: Path, text: str = EXTRACT) -> str:
+    # Rows of its own, since the same work is not done twice.
+    path = folder / f"{uuid.uuid4().hex}.csv"
+    path.write_text(text.replace("Review", f"Review {path.stem}"))
+    return str(path)
+
+
+def published(environment: dict[str, str]) -> dict[str, Any]:
+    with ContainerClient.from_connection_string(
+        environment["BATCH_SCORING_STORAGE_CONNECTION_STRING"], environment["BATCH_SCORING_STORAGE_CONTAINER"]
+    ) as container:
+        latest: dict[str, Any] = json.loads(container.download_blob("published/book_reviews/latest.json").readall())
+        return latest
+
+
+def test_the_shipped_file_is_deployed_whole_and_the_default_work_pool_is_made(
+    prefect: Prefect, deployed: dict[str, Any]
+):
+    assert deployed["deployments"] == {
+        "batch-scoring/nightly": ["30 3 * * * Europe/Berlin"],
+        "batch-scoring/on-demand": [],
+        "sweep/hourly": ["10 * * * * UTC"],
+        "requeue/on-demand": [],
+    }
+    assert prefect.read("work_pools/batch-scoring")["type"] == "process"
+    nightly = prefect.deployment("batch-scoring/nightly")
+    assert nightly["tags"] == ["batch-scoring", "nightly"]
+    assert nightly["description"].startswith("Scores the night's extract")
+    assert nightly["parameters"]["retries"]["retries"] == 5
+    assert nightly["global_concurrency_limit"]["limit"] == 1
+    assert nightly["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+    assert nightly["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    assert [schedule["slug"] for schedule in nightly["schedules"]] == ["nightly"]
+    assert prefect.deployment("sweep/hourly")["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
+
+
+def test_the_nightly_run_scores_the_sample_when_it_is_started_by_its_name(
+    prefect: Prefect, deployed: dict[str, Any], worker: None, repository: Path, environment: dict[str, str]
+):
+    started = datetime.now(BERLIN).date()
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "deployment", "run", "batch-scoring/nightly", "--watch"],
+        cwd=repository,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    latest = published(environment)["current"]
+    assert latest["n_scored"] == 994
+    assert date.fromisoformat(latest["run_date"]) in (started, datetime.now(BERLIN).date())
+
+
+def test_each_deployment_repeats_its_steps_as_often_as_its_own_settings_say(
+    prefect: Prefect, deploy: Deploy, worker: None, environment: dict[str, str], faults: Any, tmp_path: Path
+):
+    file = own_file(
+        tmp_path,
+        {"name": "patient", "parameters": {"retries": {"retries": 3, "delays_seconds": [0]}}},
+        {
+            "name": "hasty",
+            "parameters": {"retries": {"retries": 0}},
+            "work_pool": {
+                "name": "batch-scoring",
+                "job_variables": {
+                    "env": {"PREFECT_FLOWS_DEFAULT_RETRIES": "1", "PREFECT_FLOWS_DEFAULT_RETRY_DELAY_SECONDS": "0"}
+                },
+            },
+        },
+    )
+    assert deploy("--prefect-file", file).returncode == 0
+    faults.arm(kind="status", operation="start", status=503, times=3)
+
+    patient = prefect.run("batch-scoring/patient", inputs=[extract(tmp_path)])
+    assert prefect.ended(patient)["state_type"] == "COMPLETED"
+
+    assert len(faults.served()) == 3
+    eventually(lambda: prefect.task_runs(patient, "start shard 0")[0]["run_count"] == 4)
+    faults.arm(kind="status", operation="start", status=503)
+
+    hasty = prefect.run("batch-scoring/hasty", inputs=[extract(tmp_path)])
+    run = prefect.ended(hasty)
+
+    # The step is not repeated, the run as a whole is: it takes up the job that it has registered.
+    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 2)
+    assert len(faults.served()) == 4
+    first, second = prefect.task_runs(hasty, "start shard 0")
+    assert (first["run_count"], first["state_type"]) == (1, "FAILED")
+    assert (second["run_count"], second["state_type"]) == (1, "COMPLETED")
+    key = published(environment)["current"]["run_key"]
+    manifest = json.loads((Path(environment["BATCH_SCORING_RUN_DATA_DIR"]) / key / "manifest.json").read_text())
+    assert [job["attempt"] for job in manifest["jobs"]] == [1]
+
+
+def test_after_an_outage_the_latest_missed_run_does_the_work_and_the_others_end_as_skipped(
+    prefect: Prefect, deploy: Deploy, worker: None, environment: dict[str, str], tmp_path: Path
+):
+    schedule = {"slug": "midnight", "cron": "30 0 * * *", "timezone": "Europe/Berlin"}
+    given = {"time_zone": "Europe/Berlin", "inputs": [f"{tmp_path}/{{run_date}}.csv"]}
+    file = own_file(
+        tmp_path,
+        {"name": "latest", "parameters": {**given, "missed_runs": "latest"}, "schedules": [schedule]},
+        {"name": "skip", "parameters": {**given, "missed_runs": "skip"}, "schedules": [schedule]},
+    )
+    # Every day's own extract; of 00:30 in Berlin, the day in UTC is the one before.
+    today = datetime.now(BERLIN).date()
+    for days in range(5):
+        Path(extract(tmp_path)).rename(tmp_path / f"{today - timedelta(days=days)}.csv")
+    assert deploy("--prefect-file", file).returncode == 0
+
+    missed = prefect.miss("batch-scoring/latest", days=3)
+    (too_late, *_) = prefect.miss("batch-scoring/skip", days=2)
+
+    *older, newest = [prefect.ended(run) for run in missed]
+    assert len(older) == 2
+    assert [(run["state_type"], run["state_name"]) for run in older] == [("COMPLETED", "Skipped")] * 2
+    assert all("missed_runs: latest" in run["state"]["message"] for run in older)
+    assert newest["state_name"] == "Completed"
+    due = datetime.fromisoformat(newest["expected_start_time"])
+    assert published(environment)["current"]["run_date"] == f"{due.astimezone(BERLIN).date()}"
+    assert due.astimezone(BERLIN).date() != due.astimezone(UTC).date()
+    late = prefect.ended(too_late)
+    assert late["state_name"] == "Skipped"
+    assert "could begin only" in late["state"]["message"]
