@@ -1,7 +1,8 @@
 """Speaks RRS and BES through the gateway: one method an operation, foreign errors converted in one place.
 
 What may be repeated: a call that the gateway throttled never reached the service, so it is made again when the gateway
-says; nothing else is repeated here. Start counts "already running" as started.
+says; nothing else is repeated here. Start counts "already running" as started. All calls of a process share the budget
+of their governor.
 """
 
 import logging
@@ -17,6 +18,7 @@ from pydantic import JsonValue, StringConstraints, TypeAdapter, ValidationError
 
 from bes.description import ServiceDescription, read_description
 from bes.errors import NotFound, ProtocolError, Rejected, Throttled
+from bes.governor import Governor, Priority
 from bes.protocol import (
     API_VERSION,
     SUBSCRIPTION_KEY_HEADER,
@@ -45,7 +47,7 @@ class CallLimits:
     Args:
         connect_seconds: For the connection to stand.
         read_seconds: Between two bytes of the answer; API Management cuts calls after 240 s.
-        throttled_seconds: In all, for waiting whenever the gateway throttles the call.
+        throttled_seconds: From the first time that the gateway throttles the call until it may be made again.
     """
 
     connect_seconds: float = 10.0
@@ -59,6 +61,7 @@ class BesClient:
     Args:
         endpoint: Complete settings; checked here.
         limits: How long one call may take.
+        governor: Shared with all other clients of the subscription; one of its own by default.
         clock: Monotonic seconds, injected by tests.
         sleep: Waits for seconds, injected by tests.
 
@@ -71,6 +74,7 @@ class BesClient:
         endpoint: EndpointSettings,
         *,
         limits: CallLimits | None = None,
+        governor: Governor | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -78,6 +82,7 @@ class BesClient:
         self._endpoint = endpoint
         self._base = (endpoint.url or "").rstrip("/")
         self._limits = limits or CallLimits()
+        self._governor = governor or Governor(clock=clock)
         self._clock = clock
         self._sleep = sleep
         self._session = requests.Session()
@@ -103,7 +108,7 @@ class BesClient:
         Returns:
             The job id, 32 hexadecimal digits.
         """
-        response = self._call("POST", self._jobs(), json=job.to_wire())
+        response = self._call(Priority.SUBMIT, "POST", self._jobs(), json=job.to_wire())
         try:
             return _JOB_ID.validate_json(response.content, strict=True)
         except ValidationError as error:
@@ -112,7 +117,7 @@ class BesClient:
     def start(self, job_id: str) -> None:
         """Start a submitted job. Harmless for a job that was started before, also when it waits for its turn."""
         try:
-            self._call("POST", self._jobs(job_id, "start"))
+            self._call(Priority.START, "POST", self._jobs(job_id, "start"))
         except Rejected as error:
             # A started job may be `NotStarted` still: so its status would not tell more than this code does.
             if "CannotStartJob" not in error.codes:
@@ -121,7 +126,7 @@ class BesClient:
 
     def status(self, job_id: str) -> JobState:
         """Status of a job, and when it is finished where its outputs are."""
-        response = self._call("GET", self._jobs(job_id))
+        response = self._call(Priority.STATUS, "GET", self._jobs(job_id))
         try:
             return JobState.model_validate_json(response.content)
         except ValidationError as error:
@@ -130,7 +135,7 @@ class BesClient:
     def delete(self, job_id: str) -> None:
         """Cancel a job. Its outputs, if any, stay. Harmless for a job that is gone or has ended."""
         try:
-            self._call("DELETE", self._jobs(job_id))
+            self._call(Priority.CANCEL, "DELETE", self._jobs(job_id))
         except NotFound:
             # A gateway without this operation says the same, and then the job runs on.
             if self._is_alive(job_id):
@@ -140,7 +145,7 @@ class BesClient:
     def execute(self, request: ExecuteRequest) -> ExecuteResponse:
         """Score a few rows at once (RRS)."""
         path = execute_path(self._endpoint.workspace, self._endpoint.service)
-        response = self._call("POST", path, json=request.to_wire(), parameters={"details": "true"})
+        response = self._call(Priority.EXECUTE, "POST", path, json=request.to_wire(), parameters={"details": "true"})
         try:
             return ExecuteResponse.model_validate_json(response.content)
         except ValidationError as error:
@@ -150,7 +155,7 @@ class BesClient:
         """Ports of the web service with their columns, as its `swagger.json` has them."""
         path = service_path(self._endpoint.workspace, self._endpoint.service) + "/swagger.json"
         try:
-            response = self._call("GET", path)
+            response = self._call(Priority.EXECUTE, "GET", path)
         except NotFound as error:
             if error.codes:  # by the web service itself
                 raise
@@ -171,17 +176,27 @@ class BesClient:
         return jobs_path(self._endpoint.workspace, self._endpoint.service, job_id, action)
 
     def _call(
-        self, method: str, path: str, *, json: JsonValue = None, parameters: Mapping[str, str] | None = None
+        self,
+        priority: Priority,
+        method: str,
+        path: str,
+        *,
+        json: JsonValue = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        end = self._clock() + self._limits.throttled_seconds
+        end: float | None = None
         while True:
             try:
-                return self._call_once(method, path, json, {"api-version": API_VERSION, **(parameters or {})})
+                with self._governor.turn(priority, sleep=self._sleep) as hear:
+                    response = self._call_once(method, path, json, {"api-version": API_VERSION, **(parameters or {})})
+                    hear(response.headers)
             except Throttled as error:
-                if self._clock() + error.retry_after_seconds > end:
+                now = self._clock()
+                end = now + self._limits.throttled_seconds if end is None else end
+                if now + error.retry_after_seconds > end:
                     raise
-                logger.info("the gateway throttles; next call in %.0f s", error.retry_after_seconds)
-                self._sleep(error.retry_after_seconds)
+            else:
+                return response
 
     def _call_once(self, method: str, path: str, json: JsonValue, parameters: Mapping[str, str]) -> requests.Response:
         timeout = (self._limits.connect_seconds, self._limits.read_seconds)

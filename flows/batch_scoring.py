@@ -17,8 +17,8 @@ from bes.settings import Connections
 from flows.missed_runs import MissedRuns, skipped
 from flows.steps import few_threads, steps_of
 from scoring.open_run import OpenRun
+from scoring.pipeline import score_shards
 from scoring.plan import RunPlan
-from scoring.rounds import score_shards
 from scoring.run_dates import TimeZone, on_run_date, run_date_of
 from scoring.settings import RunSettings
 from scoring.stopping import Stop

@@ -11,9 +11,9 @@ from prefect.runtime import flow_run
 from pydantic import Field
 
 from flows.steps import few_threads, steps_of
+from scoring.pipeline import score_shards
 from scoring.requeue.requeueing import Order, Requeue
 from scoring.requeue.summary import RequeueSummary
-from scoring.rounds import score_shards
 from scoring.settings import RunSettings
 from scoring.stopping import Stop
 from scoring.writer import Writer

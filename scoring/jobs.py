@@ -1,11 +1,12 @@
 """The steps of one shard: input up, job registered and started, output home. Each is written down before and after."""
 
 import logging
-from collections.abc import Iterable
+import time
 from datetime import timedelta
 
 from bes.client import BesClient
 from bes.errors import JobFailed, NotFound, ProtocolError, RemoteError, Unavailable
+from bes.pacing import Pacing, PacingPlan
 from bes.polling import PollingPlan, poll_jobs
 from bes.protocol import JobRequest, JobState, JobStatus
 from scoring.attempts import Attempt, AttemptState, Verdict
@@ -14,6 +15,7 @@ from scoring.open_run import OpenRun
 from scoring.plan import Job
 from scoring.shard_journal import ShardJournal
 from scoring.shards import Shard
+from scoring.started_jobs import StartedJobs
 
 logger = logging.getLogger(__name__)
 
@@ -111,35 +113,42 @@ def start_shard(run: OpenRun, client: BesClient, job: Job) -> Job:
     return job
 
 
-def wait_for_jobs(run: OpenRun, client: BesClient, jobs: Iterable[Job]) -> dict[str, JobState]:
-    """The states of jobs by job id, once all have ended or one has ended in vain. The journal knows of each end.
+def wait_for_jobs(run: OpenRun, client: BesClient, started: StartedJobs) -> None:
+    """Wait for all jobs that are added, until their feed is closed. The journal knows of each end before it is told.
 
     Raises:
         JobTimedOut: The run's own deadline has passed.
     """
-    by_id = {job.job_id: job for job in jobs}
-    known = {job_id: state for job_id, job in by_id.items() if (state := _known_end(run, job)) is not None}
-    wait = _Wait(run, client, by_id)
-    polled = poll_jobs(
-        wait.read_status,
-        [job_id for job_id in by_id if job_id not in known],
+    wait = _Wait(run, client, started)
+    poll_jobs(
+        wait,
+        started.feed,
         plan=PollingPlan(deadline_seconds=run.seconds_left),
-        on_change=wait.tell,
-        watch=wait.watch,
-        is_enough=lambda state: state.status is not JobStatus.FINISHED,
+        pacing=Pacing(PacingPlan(), clock=time.monotonic, work_of=lambda job_id: started.job(job_id).shard.n_rows),
         sleep=run.sleep,
     )
-    # Links to results are of no use here, and a signature in them would be handed on.
-    return {**known, **{job_id: state.model_copy(update={"results": None}) for job_id, state in polled.items()}}
+
+
+def known_end(run: OpenRun, job: Job) -> JobState | None:
+    """The state of a finished job of which the journal knows; None while the web service is to be asked."""
+    last = run.journal_of(job.shard).last
+    if last is None or last.state not in (AttemptState.FINISHED, AttemptState.VERIFIED):
+        return None
+    return JobState(
+        status=JobStatus.FINISHED,
+        created_at=last.service_created_at,
+        start_time=last.service_start_time,
+        end_time=last.service_end_time,
+    )
 
 
 class _Wait:
     """What happens while jobs are waited for."""
 
-    def __init__(self, run: OpenRun, client: BesClient, jobs: dict[str, Job]) -> None:
+    def __init__(self, run: OpenRun, client: BesClient, started: StartedJobs) -> None:
         self._run = run
         self._client = client
-        self._jobs = jobs
+        self._started = started
 
     def read_status(self, job_id: str) -> JobState:
         try:
@@ -149,12 +158,12 @@ class _Wait:
                 raise
             return JobState(status=JobStatus.CANCELLED, details=f"The web service does not know the job: {error.what}")
 
-    def watch(self, job_id: str, state: JobState) -> JobState:
+    def judge(self, job_id: str, state: JobState) -> JobState:
         """Cancel a job that has passed a deadline."""
         reason = self._run.clocks.overdue(job_id, state)
         if reason is None:
             return state
-        job = self._jobs[job_id]
+        job = self._started.job(job_id)
         logger.warning("job %s of %s is cancelled: %s", job_id, job.shard.label, reason)
         self._run.check()
         journal = self._run.journal_of(job.shard)
@@ -167,11 +176,15 @@ class _Wait:
             return after
         return JobState(status=JobStatus.CANCELLED, details=f"It was cancelled, since {reason}.")
 
-    def tell(self, job_id: str, state: JobState) -> None:
-        job = self._jobs[job_id]
+    def changed(self, job_id: str, state: JobState) -> None:
+        job = self._started.job(job_id)
         logger.info("job %s of %s is %s", job_id, job.shard.label, state.status)
         if state.status.has_ended:
             _note_end(self._run.journal_of(job.shard), state)
+
+    def ended(self, job_id: str, state: JobState) -> None:
+        # Links to results are of no use here, and a signature in them would be handed on.
+        self._started.on_end(self._started.job(job_id), state.model_copy(update={"results": None}))
 
 
 def judge_failure(run: OpenRun, job: Job, state: JobState) -> None:
@@ -245,18 +258,6 @@ def _job(shard: Shard, attempt: Attempt) -> Job:
 def _note_orphan(journal: ShardJournal, why: str) -> None:
     logger.warning("%s may have a job whose id is lost; it was not started and scores nothing", journal.shard.label)
     journal.change(AttemptState.FAILED, orphan_possible=True, cause=why)
-
-
-def _known_end(run: OpenRun, job: Job) -> JobState | None:
-    last = run.journal_of(job.shard).last
-    if last is None or last.state not in (AttemptState.FINISHED, AttemptState.VERIFIED):
-        return None
-    return JobState(
-        status=JobStatus.FINISHED,
-        created_at=last.service_created_at,
-        start_time=last.service_start_time,
-        end_time=last.service_end_time,
-    )
 
 
 def _note_end(journal: ShardJournal, state: JobState) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bes.blobs import BlobStore
+from bes.client import BesClient
 from bes.deadlines import JobClocks, JobDeadlines
 from bes.errors import RemoteError
+from bes.governor import Governor
 from bes.settings import EndpointSettings
 from scoring.journal import Journal, RunRecord, RunState, input_name
 from scoring.lease import Lease
@@ -63,6 +65,7 @@ class OpenRun:
             progress=settings.progress_timeout_seconds,
             total=settings.job_timeout_seconds,
         )
+        self.governor = Governor()
         self.clocks = JobClocks(deadlines, time.monotonic)
 
     @property
@@ -90,6 +93,10 @@ class OpenRun:
         """Wait as long as the run goes on."""
         self.stop.sleep(seconds)
         self.check()
+
+    def client(self) -> BesClient:
+        """A client whose calls count against the budget of the run, and which waits as long as the run goes on."""
+        return BesClient(self.endpoint, governor=self.governor, sleep=self.sleep)
 
     def input_name(self, shard: Shard) -> str:
         """The blob that the web service reads for a shard."""

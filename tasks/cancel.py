@@ -12,5 +12,5 @@ from scoring.open_run import OpenRun
 @task(task_run_name="cancel jobs", cache_policy=NO_CACHE)
 def cancel_jobs(run: OpenRun, error: BaseException) -> None:
     """Cancel whatever of the run's jobs still lives, if it is over; close the run."""
-    with BesClient(run.endpoint) as client:
+    with BesClient(run.endpoint, governor=run.governor) as client:
         give_up(run, client, error)

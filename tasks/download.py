@@ -15,6 +15,6 @@ from scoring.plan import Job, ScoredShard
     task_run_name="download shard {job.shard.number}",
     cache_policy=NO_CACHE,
 )
-def download_output(job: Job, states: dict[str, JobState], run: OpenRun) -> ScoredShard | None:
+def download_output(job: Job, state: JobState, run: OpenRun) -> ScoredShard | None:
     """Bring the output home into the run's working folder; None when it is not whole and the shard is tried again."""
-    return take_output(run, job, states[job.job_id])
+    return take_output(run, job, state)

@@ -3,7 +3,6 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from bes.client import BesClient
 from scoring import jobs
 from scoring.open_run import OpenRun
 from scoring.plan import Job
@@ -20,5 +19,5 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
 )
 def start_job(job: Job, run: OpenRun) -> Job:
     """Start the job; returns it for the next step."""
-    with BesClient(run.endpoint, sleep=run.sleep) as client:
+    with run.client() as client:
         return jobs.start_shard(run, client, job)

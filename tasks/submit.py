@@ -3,7 +3,6 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from bes.client import BesClient
 from scoring import jobs
 from scoring.open_run import OpenRun
 from scoring.plan import Job
@@ -21,5 +20,5 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, was_not_sent
 )
 def submit_job(shard: Shard, run: OpenRun) -> Job:
     """Register the job; nothing is scored until it is started."""
-    with BesClient(run.endpoint, sleep=run.sleep) as client:
+    with run.client() as client:
         return jobs.submit_shard(run, client, shard)

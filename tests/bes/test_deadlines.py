@@ -3,7 +3,8 @@
 import pytest
 
 from bes.deadlines import JobClocks, JobDeadlines
-from bes.polling import PollingPlan, poll_jobs
+from bes.pacing import Pacing, PacingPlan
+from bes.polling import JobFeed, PollingPlan, poll_jobs
 from bes.protocol import JobState, JobStatus
 
 NOT_STARTED, RUNNING, FAILED, CANCELLED, FINISHED = (JobState(status=status) for status in JobStatus)
@@ -48,26 +49,42 @@ def test_each_job_has_its_own_clocks_and_they_run_on_between_two_waits(clocks, f
     assert clocks.overdue("a", NOT_STARTED) is not None
 
 
-def test_the_loop_takes_the_state_that_the_watcher_gives_for_an_overdue_job(clocks, fake_time):
-    cancelled = []
+class Overdue:
+    """Jobs that never end, of which one that is overdue counts as cancelled."""
 
-    def watch(job_id, state):
-        if clocks.overdue(job_id, state) is None:
+    def __init__(self, clocks, fake_time):
+        self.clocks, self.time = clocks, fake_time
+        self.cancelled = []
+        self.ends = {}
+
+    def read_status(self, job_id):
+        return NOT_STARTED if job_id == "a" else FINISHED
+
+    def judge(self, job_id, state):
+        if self.clocks.overdue(job_id, state) is None:
             return state
-        cancelled.append((job_id, fake_time.now))
+        self.cancelled.append((job_id, self.time.now))
         return CANCELLED
 
-    states = poll_jobs(
-        lambda job_id: NOT_STARTED if job_id == "a" else RUNNING,
-        ["a", "b"],
-        plan=PollingPlan(first_seconds=1, growth=1),
-        watch=watch,
-        is_enough=lambda state: state is CANCELLED,
+    def changed(self, job_id, state):
+        pass
+
+    def ended(self, job_id, state):
+        self.ends[job_id] = state
+
+
+def test_the_loop_takes_the_state_that_the_watcher_gives_for_an_overdue_job(clocks, fake_time):
+    service = Overdue(clocks, fake_time)
+    poll_jobs(
+        service,
+        JobFeed.of(["a", "b"]),
+        plan=PollingPlan(),
+        pacing=Pacing(PacingPlan(first_seconds=1, share=0, jitter=0), clock=fake_time.clock),
         clock=fake_time.clock,
         sleep=fake_time.sleep,
     )
-    assert cancelled == [("a", 1010.0)]
-    assert states == {"a": CANCELLED, "b": RUNNING}
+    assert service.cancelled == [("a", 1011.0)]
+    assert service.ends == {"a": CANCELLED, "b": FINISHED}
 
 
 def test_without_deadlines_no_job_is_overdue(fake_time):

@@ -6,7 +6,8 @@ import logging
 import pytest
 
 from bes.errors import JobTimedOut, ProtocolError, Throttled, Unavailable
-from bes.polling import PollingPlan, poll_jobs
+from bes.pacing import Pacing, PacingPlan
+from bes.polling import JobFeed, PollingPlan, poll_jobs
 from bes.protocol import JobState, JobStatus
 
 NOT_STARTED, RUNNING, FAILED, CANCELLED, FINISHED = (JobState(status=status) for status in JobStatus)
@@ -18,6 +19,8 @@ class Service:
 
     def __init__(self, fake_time, **answers):
         self.asked = []
+        self.changes = []
+        self.ends = {}
         self._time = fake_time
         self._answers = {job_id: self._for_ever(states) for job_id, states in answers.items()}
 
@@ -32,18 +35,36 @@ class Service:
             raise answer
         return answer
 
+    def judge(self, _job_id, state):
+        return state
 
-def poll(service, job_ids, fake_time, **plan):
-    changes = []
-    states = poll_jobs(
-        service.read_status,
-        job_ids,
+    def changed(self, job_id, state):
+        self.changes.append((job_id, state.status))
+
+    def ended(self, job_id, state):
+        self.ends[job_id] = state
+
+
+class EverySecond(Pacing):
+    """One second before the first question, and after each."""
+
+    def __init__(self, fake_time, seconds):
+        super().__init__(PacingPlan(first_seconds=seconds, share=0, jitter=0), clock=fake_time.clock)
+
+    def learn(self, job_id, state):
+        pass
+
+
+def poll(service, job_ids, fake_time, *, every=1.0, feed=None, **plan):
+    poll_jobs(
+        service,
+        feed or JobFeed.of(job_ids),
         plan=PollingPlan(**plan),
-        on_change=lambda job_id, state: changes.append((job_id, state.status)),
+        pacing=EverySecond(fake_time, every),
         clock=fake_time.clock,
         sleep=fake_time.sleep,
     )
-    return states, changes
+    return service.ends, service.changes
 
 
 def test_no_jobs_are_no_wait(fake_time):
@@ -51,32 +72,47 @@ def test_no_jobs_are_no_wait(fake_time):
     assert fake_time.sleeps == []
 
 
-def test_a_job_that_has_ended_is_not_waited_for(fake_time):
+def test_a_job_that_has_ended_is_asked_for_once(fake_time):
     service = Service(fake_time, a=[FINISHED])
     states, _ = poll(service, ["a"], fake_time)
     assert states == {"a": FINISHED}
-    assert service.asked == [(0, "a")]
-    assert fake_time.sleeps == []
-
-
-def test_pauses_grow_up_to_the_longest(fake_time):
-    service = Service(fake_time, a=[RUNNING] * 7 + [FINISHED])
-    poll(service, ["a"], fake_time, first_seconds=1, growth=2, longest_seconds=10)
-    assert fake_time.sleeps == [1, 2, 4, 8, 10, 10, 10]
-
-
-def test_the_default_plan_starts_at_half_a_second_and_never_pauses_longer_than_ten(fake_time):
-    service = Service(fake_time, a=[RUNNING] * 12 + [FINISHED])
-    poll(service, ["a"], fake_time)
-    assert fake_time.sleeps[:4] == [0.5, 0.75, 1.125, 1.6875]
-    assert fake_time.sleeps[-3:] == [10, 10, 10]
+    assert service.asked == [(1, "a")]
 
 
 def test_jobs_that_have_ended_are_not_asked_again(fake_time):
     service = Service(fake_time, a=[FINISHED], b=[RUNNING, FAILED], c=[RUNNING, RUNNING, CANCELLED])
-    states, _ = poll(service, ["a", "b", "c"], fake_time, first_seconds=1, growth=1)
-    assert service.asked == [(0, "a"), (0, "b"), (0, "c"), (1, "b"), (1, "c"), (2, "c")]
+    states, _ = poll(service, ["a", "b", "c"], fake_time)
+    assert service.asked == [(1, "a"), (1, "b"), (1, "c"), (2, "b"), (2, "c"), (3, "c")]
     assert states == {"a": FINISHED, "b": FAILED, "c": CANCELLED}
+
+
+def test_a_job_that_is_added_while_others_are_waited_for_is_waited_for_as_well(fake_time):
+    feed = JobFeed(["a"])
+    service = Service(fake_time, a=[RUNNING, FINISHED], b=[FINISHED])
+
+    def add(job_id, state):
+        Service.ended(service, job_id, state)
+        if job_id == "a":
+            feed.add("b")
+        feed.close()
+
+    service.ended = add
+    states, _ = poll(service, [], fake_time, feed=feed)
+    assert states == {"a": FINISHED, "b": FINISHED}
+    # It is noticed at once, and asked for when its own first pause is over.
+    assert service.asked[-1] == (3, "b")
+
+
+def test_a_feed_that_is_open_keeps_the_wait_going_beyond_the_deadline_of_jobs(fake_time):
+    feed, service = JobFeed(), Service(fake_time)
+
+    def sleep(seconds):
+        fake_time.sleep(seconds)
+        if fake_time.now > 1030:
+            feed.close()
+
+    poll_jobs(service, feed, plan=PollingPlan(deadline_seconds=25), clock=fake_time.clock, sleep=sleep)
+    assert 1030 < fake_time.now < 1031
 
 
 def test_each_status_of_each_job_is_told_once_in_the_order_it_came(fake_time):
@@ -97,29 +133,23 @@ def test_an_error_of_the_listener_ends_the_wait(fake_time):
     def refuse(job_id, state):
         raise ZeroDivisionError
 
+    service.changed = refuse
     with pytest.raises(ZeroDivisionError):
-        poll_jobs(
-            service.read_status,
-            ["a", "b"],
-            plan=PollingPlan(),
-            on_change=refuse,
-            clock=fake_time.clock,
-            sleep=fake_time.sleep,
-        )
-    assert service.asked == [(0, "a")]
+        poll(service, ["a", "b"], fake_time)
+    assert service.asked == [(1, "a")]
 
 
 def test_the_deadline_is_an_error_that_carries_the_jobs_still_alive(fake_time):
     service = Service(fake_time, a=[RUNNING], b=[FINISHED], c=[NOT_STARTED])
     with pytest.raises(JobTimedOut, match=r"2 job\(s\) had not ended after 25 s: a, c\.") as caught:
-        poll(service, ["a", "b", "c"], fake_time, first_seconds=10, growth=1, deadline_seconds=25)
+        poll(service, ["a", "b", "c"], fake_time, every=10, deadline_seconds=25)
     assert caught.value.job_ids == ("a", "c")
     assert "BATCH_SCORING_RUN_TIMEOUT_SECONDS" in caught.value.next_step
 
 
 def test_the_last_pause_ends_at_the_deadline_and_the_jobs_are_asked_once_more(fake_time):
-    service = Service(fake_time, a=[RUNNING, RUNNING, RUNNING, FINISHED])
-    states, _ = poll(service, ["a"], fake_time, first_seconds=10, growth=1, deadline_seconds=25)
+    service = Service(fake_time, a=[RUNNING, RUNNING, FINISHED])
+    states, _ = poll(service, ["a"], fake_time, every=10, deadline_seconds=25)
     assert fake_time.sleeps == [10, 10, 5]
     assert states == {"a": FINISHED}
 
@@ -127,7 +157,7 @@ def test_the_last_pause_ends_at_the_deadline_and_the_jobs_are_asked_once_more(fa
 def test_a_gateway_that_is_away_is_waited_for(fake_time, caplog):
     service = Service(fake_time, a=[RUNNING, AWAY, AWAY, FINISHED])
     with caplog.at_level(logging.WARNING):
-        states, changes = poll(service, ["a"], fake_time, first_seconds=1, growth=1)
+        states, changes = poll(service, ["a"], fake_time)
     assert states == {"a": FINISHED}
     assert changes == [("a", JobStatus.RUNNING), ("a", JobStatus.FINISHED)]
     assert caplog.messages == ["no status of job a: The gateway does not answer."] * 2
@@ -135,22 +165,23 @@ def test_a_gateway_that_is_away_is_waited_for(fake_time, caplog):
 
 def test_one_job_without_an_answer_does_not_keep_the_others_from_being_asked(fake_time):
     service = Service(fake_time, a=[AWAY, FINISHED], b=[FINISHED])
-    states, _ = poll(service, ["a", "b"], fake_time, first_seconds=1)
-    assert service.asked == [(0, "a"), (0, "b"), (1, "a")]
+    states, _ = poll(service, ["a", "b"], fake_time)
+    assert service.asked == [(1, "a"), (1, "b"), (1.5, "a")]
     assert states == {"a": FINISHED, "b": FINISHED}
 
 
 def test_a_gateway_that_stays_away_is_an_error_after_the_silence_that_is_borne(fake_time):
     service = Service(fake_time, a=[RUNNING, AWAY])
     with pytest.raises(Unavailable) as caught:
-        poll(service, ["a"], fake_time, first_seconds=10, growth=1, silence_seconds=30)
+        poll(service, ["a"], fake_time, every=10, silence_seconds=30)
     assert caught.value is AWAY
-    assert [seconds for seconds, _ in service.asked] == [0, 10, 20, 30, 40, 50]
+    # Pauses grow to eight seconds while nobody answers.
+    assert [seconds for seconds, _ in service.asked] == [10, 20, 20.5, 21.5, 23.5, 27.5, 35.5, 43.5, 51.5]
 
 
 def test_any_answer_ends_the_silence(fake_time):
     service = Service(fake_time, a=[*[AWAY, AWAY, AWAY, RUNNING] * 5, FINISHED])
-    states, _ = poll(service, ["a"], fake_time, first_seconds=10, growth=1, silence_seconds=30)
+    states, _ = poll(service, ["a"], fake_time, every=10, silence_seconds=30)
     assert states == {"a": FINISHED}
 
 
@@ -163,11 +194,10 @@ def test_one_call_that_hangs_for_longer_than_the_silence_is_not_the_end(fake_tim
             hung.append(job_id)
             fake_time.now += 240
             raise AWAY
-        return service.read_status(job_id)
+        return Service.read_status(service, job_id)
 
-    states = poll_jobs(
-        hang_once, ["a"], plan=PollingPlan(silence_seconds=120), clock=fake_time.clock, sleep=fake_time.sleep
-    )
+    service.read_status = hang_once
+    states, _ = poll(service, ["a"], fake_time, silence_seconds=120)
     assert states == {"a": FINISHED}
     assert hung == ["a"]
 
@@ -175,8 +205,8 @@ def test_one_call_that_hangs_for_longer_than_the_silence_is_not_the_end(fake_tim
 def test_nothing_is_asked_before_the_time_that_a_throttling_gateway_names(fake_time):
     throttled = Throttled("Out of call volume quota.", "Wait.", 600)
     service = Service(fake_time, a=[RUNNING, throttled, RUNNING, FINISHED], b=[RUNNING, FINISHED])
-    states, _ = poll(service, ["a", "b"], fake_time, first_seconds=1, growth=1)
-    assert service.asked == [(0, "a"), (0, "b"), (1, "a"), (601, "b"), (602, "a"), (603, "a")]
+    states, _ = poll(service, ["a", "b"], fake_time)
+    assert service.asked == [(1, "a"), (1, "b"), (2, "a"), (602, "b"), (602, "a"), (603, "a")]
     assert states == {"a": FINISHED, "b": FINISHED}
 
 
@@ -184,15 +214,15 @@ def test_throttling_beyond_the_deadline_is_an_error_at_once(fake_time):
     throttled = Throttled("Out of call volume quota.", "Wait.", 600)
     service = Service(fake_time, a=[RUNNING, throttled], b=[RUNNING])
     with pytest.raises(Throttled) as caught:
-        poll(service, ["a", "b"], fake_time, first_seconds=1, growth=1, deadline_seconds=500)
+        poll(service, ["a", "b"], fake_time, deadline_seconds=500)
     assert caught.value is throttled
-    assert service.asked == [(0, "a"), (0, "b"), (1, "a")]
+    assert service.asked == [(1, "a"), (1, "b"), (2, "a")]
 
 
 def test_throttling_is_not_silence(fake_time):
     throttled = Throttled("Out of call volume quota.", "Wait.", 600)
     service = Service(fake_time, a=[AWAY, throttled, AWAY, FINISHED])
-    states, _ = poll(service, ["a"], fake_time, first_seconds=1, silence_seconds=30)
+    states, _ = poll(service, ["a"], fake_time, silence_seconds=30)
     assert states == {"a": FINISHED}
 
 

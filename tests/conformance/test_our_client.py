@@ -4,8 +4,8 @@ import pytest
 
 from bes.client import BesClient
 from bes.errors import Unavailable
-from bes.polling import PollingPlan, poll_jobs
-from bes.protocol import BlobReference, JobRequest, JobStatus
+from bes.polling import JobFeed, PollingPlan, poll_jobs
+from bes.protocol import BlobReference, JobRequest, JobState, JobStatus
 from bes.settings import EndpointSettings
 from tests.conformance.calls import arm, status
 from tests.conformance.sites import INPUT, Site
@@ -28,14 +28,31 @@ def request_of(site: Site) -> JobRequest:
     return JobRequest(input=BlobReference.model_validate(site.reference(site.upload(INPUT))))
 
 
+class Ends:
+    """Waits with our client, and remembers how jobs ended."""
+
+    def __init__(self, client: BesClient) -> None:
+        self.read_status = client.status
+        self.states: dict[str, JobState] = {}
+
+    def judge(self, _job_id: str, state: JobState) -> JobState:
+        return state
+
+    def changed(self, job_id: str, state: JobState) -> None:
+        self.states[job_id] = state
+
+    ended = changed
+
+
 def test_our_client_reads_statuses_as_texts_and_as_numbers(site: Site, of_2015: Site) -> None:
     for address in (site, of_2015):
         with our_client(address) as client:
             job_id = client.submit(request_of(address))
             assert client.status(job_id).status is JobStatus.NOT_STARTED
             client.start(job_id)
-            plan = PollingPlan(first_seconds=0.05, deadline_seconds=DEADLINE_SECONDS)
-            assert poll_jobs(client.status, [job_id], plan=plan)[job_id].status is JobStatus.FINISHED
+            end = Ends(client)
+            poll_jobs(end, JobFeed.of([job_id]), plan=PollingPlan(deadline_seconds=DEADLINE_SECONDS))
+            assert end.states[job_id].status is JobStatus.FINISHED
 
 
 def test_our_client_reads_cancelled_in_both_spellings(faulty: Site) -> None:

@@ -40,10 +40,10 @@ from scoring.manifest import InputFile, run_key
 from scoring.open_run import OpenRun
 from scoring.opening import open_run
 from scoring.outputs import take_output
+from scoring.pipeline import Steps, score_shards
 from scoring.plan import RunFolder, RunPlan
 from scoring.publishing import fetch_published, merge_and_balance, publish_run
 from scoring.requeue import requeueing
-from scoring.rounds import Steps, score_shards
 from scoring.settings import RunSettings
 from scoring.shards import cut_shards
 from scoring.stopping import Stop
@@ -196,14 +196,14 @@ def planned(command: dict[str, Any], session: str) -> RunPlan:
     )
 
 
-def plain_steps(run: OpenRun, client: BesClient, pool: ThreadPoolExecutor) -> Steps:
-    """The steps without Prefect, several shards at a time."""
+def plain_steps(run: OpenRun, client: BesClient, pool: ThreadPoolExecutor, poller: ThreadPoolExecutor) -> Steps:
+    """The steps without Prefect."""
     return Steps(
-        upload=lambda shards: list(pool.map(lambda shard: upload_shard(run, shard), shards)),
-        submit=lambda shards: list(pool.map(lambda shard: submit_shard(run, client, shard), shards)),
-        start=lambda jobs: list(pool.map(lambda job: start_shard(run, client, job), jobs)),
-        poll=lambda jobs: wait_for_jobs(run, client, jobs),
-        download=lambda jobs, states: list(pool.map(lambda job: take_output(run, job, states[job.job_id]), jobs)),
+        upload=lambda shard: pool.submit(upload_shard, run, shard),
+        submit=lambda shard: pool.submit(submit_shard, run, client, shard),
+        start=lambda job: pool.submit(start_shard, run, client, job),
+        poll=lambda started: poller.submit(wait_for_jobs, run, client, started),
+        download=lambda job, state: pool.submit(take_output, run, job, state),
     )
 
 
@@ -218,7 +218,11 @@ def requeue(command: dict[str, Any]) -> dict[str, Any]:
     endpoint = EndpointSettings(**command["endpoint"])
     storage = StorageSettings(connection_string=SecretStr(command["connection_string"]), container=command["container"])
     stop = Stop()
-    with BesClient(endpoint, sleep=stop.sleep) as client, ThreadPoolExecutor(1) as pool:
+    with (
+        BesClient(endpoint, sleep=stop.sleep) as client,
+        ThreadPoolExecutor(1) as pool,
+        ThreadPoolExecutor(1) as poller,
+    ):
         taken = requeueing.take_up(
             requeueing.Order(run_key=command["run_key"], fixed=Path(command["fixed"]), contract=command["contract"]),
             connections=Connections(endpoint=endpoint, storage=storage),
@@ -230,7 +234,7 @@ def requeue(command: dict[str, Any]) -> dict[str, Any]:
             if taken.run is None:
                 manifest = requeueing.fetch(taken)
             else:
-                scored = score_shards(taken.run, plain_steps(taken.run, client, pool))
+                scored = score_shards(taken.run, plain_steps(taken.run, client, pool, poller))
                 manifest = requeueing.publish(taken, requeueing.merge(taken, scored))
             return {"manifest": manifest.model_dump(mode="json")}
         finally:
@@ -250,7 +254,12 @@ def score(command: dict[str, Any]) -> dict[str, Any]:
     plan = validated(command, settings, endpoint, session) if "contract" in command else planned(command, session)
     work = work_plan(plan, workspace="w", service="s", rows_per_job=command["rows_per_job"])
     stop = Stop()
-    with BesClient(endpoint, sleep=stop.sleep) as client, ThreadPoolExecutor(command.get("threads", 1)) as pool:
+    threads = command.get("threads", 1)
+    with (
+        BesClient(endpoint, sleep=stop.sleep) as client,
+        ThreadPoolExecutor(threads) as pool,
+        ThreadPoolExecutor(1) as poller,
+    ):
         run = open_run(
             plan,
             work,
@@ -265,7 +274,7 @@ def score(command: dict[str, Any]) -> dict[str, Any]:
             if run.is_published:
                 manifest = fetch_published(run)
             else:
-                scored = score_shards(run, plain_steps(run, client, pool))
+                scored = score_shards(run, plain_steps(run, client, pool, poller))
                 manifest = publish_run(run, scored, merge_and_balance(plan, scored))
             return {"manifest": manifest.model_dump(mode="json")}
         except BaseException as error:

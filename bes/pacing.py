@@ -1,0 +1,131 @@
+"""When to ask for a job again: soon for a short one, seldom for a long one, and most of all when it should end.
+
+A call tells nothing new while a job runs as long as the ones before it. So the run times that the service tells of
+finished jobs, a unit of work each, foretell the end of the others.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+
+from bes.protocol import JobState, JobStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacingPlan:
+    """How often one job is asked for.
+
+    Args:
+        first_seconds: Before the first question, and no pause is shorter.
+        longest_seconds: No pause is longer, so that a job that fails early or hangs is noticed.
+        share: Each pause is this part of the time that the job has taken, while nothing foretells its end.
+        near: Around its expected end, each pause is this part of its expected run time.
+        jitter: Each pause is longer or shorter by up to this part, so that clients do not ask in step.
+    """
+
+    first_seconds: float = 0.3
+    longest_seconds: float = 60.0
+    share: float = 0.25
+    near: float = 0.04
+    jitter: float = 0.1
+
+
+@dataclass(slots=True)
+class _Track:
+    since: float
+    asked: float
+    running_since: float | None = None
+
+
+class Pacing:
+    """The pace of all jobs of a run. Used by one thread.
+
+    Args:
+        plan: How often one job is asked for.
+        clock: Monotonic seconds.
+        now: The time of day, as the service has it when clocks agree.
+        work_of: How much a job has to do, in any unit, by its id.
+        seconds_per_unit: What the service took for a unit of work in an earlier run, if that is known.
+        chance: A number from 0 to 1, a new one each time.
+    """
+
+    def __init__(
+        self,
+        plan: PacingPlan,
+        *,
+        clock: Callable[[], float],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        work_of: Callable[[str], float] = lambda _job_id: 1.0,
+        seconds_per_unit: float | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._plan = plan
+        self._clock = clock
+        self._now = now
+        self._work_of = work_of
+        self._chance = chance
+        self._tracks: dict[str, _Track] = {}
+        # So many that a slow one changes little, and so few that a service that became slower is followed.
+        self._paces: deque[float] = deque([] if seconds_per_unit is None else [seconds_per_unit], maxlen=15)
+
+    def first(self, job_id: str) -> float:
+        """When to ask for a job that was just started."""
+        now = self._clock()
+        self._tracks[job_id] = _Track(now, now)
+        return now + self._pause(job_id, now)
+
+    def next(self, job_id: str, state: JobState) -> float:
+        """When to ask again for a job that has not ended."""
+        now, track = self._clock(), self._tracks[job_id]
+        if state.status is JobStatus.RUNNING and track.running_since is None:
+            track.running_since = now - min(self._age_seconds(state), now - track.asked)
+        track.asked = now
+        return now + self._pause(job_id, now)
+
+    def learn(self, job_id: str, state: JobState) -> None:
+        """Take note of how long a finished job ran."""
+        self._tracks.pop(job_id, None)
+        seconds = run_seconds(state)
+        if state.status is JobStatus.FINISHED and seconds is not None:
+            self._paces.append(seconds / self._work_of(job_id))
+
+    def _pause(self, job_id: str, now: float) -> float:
+        plan = self._plan
+        seconds = self._wanted(self._tracks[job_id], self._expected_seconds(job_id), now)
+        bounded = min(max(seconds, plan.first_seconds), plan.longest_seconds)
+        return bounded * (1 + plan.jitter * (2 * self._chance() - 1))
+
+    def _wanted(self, track: _Track, expected: float | None, now: float) -> float:
+        plan, waited = self._plan, now - track.since
+        if expected is None:
+            return plan.share * waited
+        if track.running_since is None:
+            # Should it begin this moment, it still takes that long.
+            return max(expected, plan.share * waited)
+        left = track.running_since + expected - now
+        return left if left > plan.near * expected else max(plan.near * expected, -plan.share * left)
+
+    def _age_seconds(self, state: JobState) -> float:
+        start = _moment(state.start_time)
+        # Clocks differ: the caller bounds it by what its own clock says.
+        return 0.0 if start is None else max((self._now() - start).total_seconds(), 0.0)
+
+    def _expected_seconds(self, job_id: str) -> float | None:
+        return median(self._paces) * self._work_of(job_id) if self._paces else None
+
+
+def run_seconds(state: JobState) -> float | None:
+    """How long a job ran, by the clock of the service; None where it does not say."""
+    start, end = _moment(state.start_time), _moment(state.end_time)
+    return None if start is None or end is None else max((end - start).total_seconds(), 0.0)
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

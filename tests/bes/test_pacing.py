@@ -1,0 +1,119 @@
+"""When a job is asked for, in fake time and without jitter."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bes.pacing import Pacing, PacingPlan, run_seconds
+from bes.polling import JobFeed, PollingPlan, poll_jobs
+from bes.protocol import JobState, JobStatus
+
+EPOCH = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+class Service:
+    """Jobs that wait for so long and then run for so long, from the moment that they are first asked for."""
+
+    def __init__(self, fake_time, queued_seconds=0.0, **run_seconds):
+        self._time, self._queued, self._run = fake_time, queued_seconds, run_seconds
+        self._begun = fake_time.now
+        self.asked = {job_id: [] for job_id in run_seconds}
+        self.noticed = {}
+
+    def now(self):
+        return EPOCH + timedelta(seconds=self._time.now - self._begun)
+
+    def read_status(self, job_id):
+        age = self._time.now - self._begun
+        self.asked[job_id].append(round(age, 3))
+        start, end = self._queued, self._queued + self._run[job_id]
+        if age < start:
+            return JobState(status=JobStatus.NOT_STARTED)
+        times = {"start_time": (EPOCH + timedelta(seconds=start)).isoformat()}
+        if age < end:
+            return JobState(status=JobStatus.RUNNING, **times)
+        return JobState(status=JobStatus.FINISHED, end_time=(EPOCH + timedelta(seconds=end)).isoformat(), **times)
+
+    def judge(self, _job_id, state):
+        return state
+
+    def changed(self, job_id, state):
+        pass
+
+    def ended(self, job_id, _state):
+        self.noticed[job_id] = self._time.now - self._begun - self._queued - self._run[job_id]
+
+
+def poll(service, fake_time, *job_ids, **options):
+    pacing = Pacing(PacingPlan(jitter=0), clock=fake_time.clock, now=service.now, **options)
+    poll_jobs(
+        service,
+        JobFeed.of(job_ids),
+        plan=PollingPlan(deadline_seconds=10**6),
+        pacing=pacing,
+        clock=fake_time.clock,
+        sleep=fake_time.sleep,
+    )
+
+
+def test_pauses_grow_with_the_time_that_a_job_has_taken(fake_time):
+    service = Service(fake_time, a=1000)
+    poll(service, fake_time, "a")
+    pauses = [later - earlier for earlier, later in zip(service.asked["a"], service.asked["a"][1:], strict=False)]
+    assert pauses == pytest.approx(sorted(pauses))
+    assert pauses[0] == pytest.approx(0.3)
+    assert max(pauses) == 60
+
+
+@pytest.mark.parametrize("seconds", [2.0, 60.0, 3600.0])
+def test_an_unknown_job_costs_few_calls_and_its_end_is_noticed_within_a_quarter_of_its_time(fake_time, seconds):
+    service = Service(fake_time, a=seconds)
+    poll(service, fake_time, "a")
+    assert service.noticed["a"] <= max(0.25 * seconds, 0.3)
+    assert len(service.asked["a"]) <= max(seconds / 5, 30)
+
+
+@pytest.mark.parametrize("seconds", [2.0, 60.0])
+def test_the_end_of_a_job_like_others_is_awaited_and_not_asked_for(fake_time, seconds):
+    service = Service(fake_time, a=seconds)
+    poll(service, fake_time, "a", seconds_per_unit=seconds)
+    assert len(service.asked["a"]) <= 3
+    assert service.noticed["a"] <= 0.05 * seconds + 0.3
+
+
+def test_a_job_twice_as_large_is_expected_to_take_twice_as_long(fake_time):
+    service = Service(fake_time, a=30.0, b=60.0)
+    poll(service, fake_time, "a", "b", work_of={"a": 100, "b": 200}.__getitem__, seconds_per_unit=0.3)
+    assert len(service.asked["b"]) <= 4
+    assert service.noticed["b"] <= 3
+
+
+def test_a_job_in_the_queue_is_asked_for_no_sooner_than_it_could_end(fake_time):
+    service = Service(fake_time, queued_seconds=100.0, a=20.0)
+    poll(service, fake_time, "a", seconds_per_unit=20.0)
+    assert len(service.asked["a"]) <= 8
+
+
+def test_what_finished_jobs_took_is_learned(fake_time):
+    service = Service(fake_time, a=40.0, b=80.0)
+    poll(service, fake_time, "a", "b", work_of={"a": 1, "b": 2}.__getitem__)
+    after = [moment for moment in service.asked["b"] if moment > service.asked["a"][-1]]
+    assert after[0] == pytest.approx(80, abs=6) or len(after) <= 3
+
+
+def test_a_service_that_tells_no_times_teaches_nothing():
+    assert run_seconds(JobState(status=JobStatus.FINISHED)) is None
+    assert run_seconds(JobState(status=JobStatus.FINISHED, start_time="soon", end_time="later")) is None
+
+
+def test_times_with_seven_digits_and_without_zone_are_read():
+    state = JobState(
+        status=JobStatus.FINISHED, start_time="2024-05-01T00:00:00.1234567Z", end_time="2024-05-01T00:00:02.1234567"
+    )
+    assert run_seconds(state) == pytest.approx(2)
+
+
+def test_clients_do_not_ask_in_step(fake_time):
+    chances = iter([0.0, 1.0])
+    pacing = Pacing(PacingPlan(first_seconds=10, jitter=0.1), clock=fake_time.clock, chance=lambda: next(chances))
+    assert [pacing.first("a") - fake_time.now, pacing.first("b") - fake_time.now] == pytest.approx([9, 11])
