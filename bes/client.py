@@ -1,12 +1,14 @@
 """Speaks RRS and BES through the gateway: one method an operation, foreign errors converted in one place.
 
 What may be repeated: a call that the gateway throttled never reached the service, so it is made again when the gateway
-says; nothing else is repeated here. Start counts "already running" as started.
+says, or after pauses of our own where it does not; nothing else is repeated here. Start counts "already running" as
+started.
 """
 
 import logging
+import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
@@ -36,6 +38,11 @@ logger = logging.getLogger(__name__)
 
 # It becomes a part of paths, so that nothing but an id may stand there; digits and letters, dashes between them or not.
 _JOB_ID = TypeAdapter(Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]+$")])
+
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+"""Half the window of a rate limit by the minute, so that a place in the next one is not missed by much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,14 +181,17 @@ class BesClient:
         self, method: str, path: str, *, json: JsonValue = None, parameters: Mapping[str, str] | None = None
     ) -> requests.Response:
         end = self._clock() + self._limits.throttled_seconds
+        pauses = _pauses()
         while True:
             try:
                 return self._call_once(method, path, json, {"api-version": API_VERSION, **(parameters or {})})
             except Throttled as error:
-                if self._clock() + error.retry_after_seconds > end:
+                told = error.retry_after_seconds
+                pause = next(pauses) if told is None else told
+                if self._clock() + pause > end:
                     raise
-                logger.info("the gateway throttles; next call in %.0f s", error.retry_after_seconds)
-                self._sleep(error.retry_after_seconds)
+                logger.info("the gateway throttles; next call in %.0f s", pause)
+                self._sleep(pause)
 
     def _call_once(self, method: str, path: str, json: JsonValue, parameters: Mapping[str, str]) -> requests.Response:
         timeout = (self._limits.connect_seconds, self._limits.read_seconds)
@@ -203,6 +213,14 @@ class BesClient:
             f" (HTTP {response.status_code}, {len(response.content)} bytes of {response.headers.get('Content-Type')}).",
             "Check that BATCH_SCORING_ENDPOINT_URL is the gateway's address with the API's suffix.",
         )
+
+
+def _pauses() -> Iterator[float]:
+    """Growing ones, each up to a quarter shorter: threads that were refused together do not come back together."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield pause * random.uniform(0.75, 1.0)  # noqa: S311 (no secret)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def _may_be_of_protocol(response: requests.Response) -> bool:

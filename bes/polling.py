@@ -105,8 +105,8 @@ class _Patience:
         self._silent_since = None
 
     def bear(self, job_id: str, error: Unavailable) -> None:
-        if isinstance(error, Throttled):
-            self._come_back(error)
+        if isinstance(error, Throttled) and error.retry_after_seconds is not None:
+            self._come_back(error, error.retry_after_seconds)
             return
         now = self._clock()
         if self._silent_since is None:
@@ -115,13 +115,13 @@ class _Patience:
             raise error
         logger.warning("no status of job %s: %s", job_id, error.what)
 
-    def _come_back(self, error: Throttled) -> None:
+    def _come_back(self, error: Throttled, seconds: float) -> None:
         # Whatever is asked before that time is refused as well.
-        if error.retry_after_seconds > self.seconds_left():
+        if seconds > self.seconds_left():
             raise error
         self.restore()
-        logger.info("the gateway throttles; next status in %.0f s", error.retry_after_seconds)
-        self._sleep(error.retry_after_seconds)
+        logger.info("the gateway throttles; next status in %.0f s", seconds)
+        self._sleep(seconds)
 
 
 def _timed_out(alive: list[str], plan: PollingPlan) -> JobTimedOut:
