@@ -4,6 +4,7 @@
 holds the attempts of one shard; each write names the version that it replaces, before and after each remote effect.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -31,6 +32,9 @@ _POINTER_STEP = (
 )
 
 _Model = TypeVar("_Model", bound=Record)
+
+_READERS = 8
+"""As many as a run has threads: 200 shards over a wide-area link would take 200 round trips one after another."""
 
 
 class PlannedShard(Record):
@@ -147,6 +151,14 @@ class Journal:
         record = parse(ShardRecord, found)
         self._require_mine(record.run_key, found)
         return record, found.etag
+
+    def read_shards(self) -> dict[str, tuple[ShardRecord, str]]:
+        """The records of all shards and parts that were ever tried, with their etags, by name; read side by side."""
+        names = [blob.name for blob in self.documents.names(self.shard_name("").removesuffix(".json"))]
+        shards = [name.rpartition("/")[2].removesuffix(".json") for name in names]
+        with ThreadPoolExecutor(_READERS) as readers:
+            found = list(readers.map(self.read_shard, shards))
+        return {shard: record for shard, record in zip(shards, found, strict=True) if record is not None}
 
     def write_shard(self, record: ShardRecord, etag: str | None) -> str:
         """Write a shard's record in place of the one that `etag` names, or the first one; returns the new etag."""
