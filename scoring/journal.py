@@ -70,6 +70,13 @@ class WorkPlan(Record):
     shards: tuple[PlannedShard, ...]
 
 
+class Source(Record):
+    """Where the work was last begun from, so that a sweep can finish it: absolute paths on the writer's machine."""
+
+    inputs: tuple[str, ...]
+    contract: str
+
+
 class RunState(StrEnum):
     """Where a generation of a run stands."""
 
@@ -89,6 +96,7 @@ class RunRecord(Record):
         lease_seconds: For how long the writer holds the run each time that it renews its lease.
         published: Folder of the published version of this generation.
         cause: Why it was stopped.
+        source: None where it was begun by an older release, or is about mended rows.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -103,6 +111,7 @@ class RunRecord(Record):
     updated_at: datetime
     published: str | None = None
     cause: str | None = None
+    source: Source | None = None
 
 
 class Journal:
@@ -207,6 +216,13 @@ def work_plan(plan: RunPlan, *, workspace: str, service: str, rows_per_job: int)
             for shard in plan.shards
         ),
     )
+
+
+def source(plan: RunPlan) -> Source | None:
+    """Where the plan's files lie."""
+    if plan.contract_file is None:
+        return None
+    return Source(inputs=tuple(file.path for file in plan.inputs), contract=str(plan.contract_file))
 
 
 def parse(model: type[_Model], found: Document) -> _Model:

@@ -76,6 +76,7 @@ class RunPlan:
         shows_keys: Whether pages and logs may show keys.
         accepted: The input files, and which of their records are scored.
         findings_by_rule: Columns severity, column, rule, message, count and example; one row for each broken rule.
+        contract_file: Path of the contract; None where a run is made of others' rows.
         tolerance: How many rows that are not scored the run bears; those that the web service refuses count as well.
     """
 
@@ -95,6 +96,7 @@ class RunPlan:
     data_docs_index: Path
     findings_by_rule: pd.DataFrame
     started_at: datetime
+    contract_file: Path | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
 
 

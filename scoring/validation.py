@@ -10,7 +10,7 @@ from bes.files import sha256_of
 from bes.settings import EndpointSettings
 from scoring.contract.check import check_input
 from scoring.contract.findings import summarise
-from scoring.contract.loading import load_contract
+from scoring.contract.loading import find_contract, load_contract
 from scoring.contract.model import Contract, Tolerance
 from scoring.inputs import find_inputs
 from scoring.manifest import InputFile, run_key
@@ -80,6 +80,7 @@ def validate_and_plan(
         data_docs_index=checked.docs_index,
         findings_by_rule=summarise(checked.findings),
         started_at=started_at,
+        contract_file=find_contract(contract_name, settings.contracts_dir).resolve(),
         tolerance=contract.tolerance,
     )
 

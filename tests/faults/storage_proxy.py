@@ -24,7 +24,7 @@ class Fault:
         when: `before` the request is passed on, so that it has no effect; or `after`, in place of the answer.
         cut_at: The body of the answer ends after so many bytes, and the connection with it.
         flip_at: A bit of this byte is another one, in the body of a PUT, or of the answer to a GET.
-        until: The request is passed on only when this is set.
+        until: The request is passed on only when this is set, or so many requests wait.
     """
 
     method: str
@@ -33,7 +33,7 @@ class Fault:
     when: str = "before"
     cut_at: int | None = None
     flip_at: int | None = None
-    until: threading.Event | None = None
+    until: threading.Event | threading.Barrier | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,4 +170,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _flipped(content: bytes, fault: Fault) -> bytes:
     at = fault.flip_at
-    return content if at is None else content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+    if at is None or at >= len(content):
+        return content
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
