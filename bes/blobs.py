@@ -4,12 +4,21 @@ import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
+from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobSasPermissions, BlobServiceClient, ContentSettings, generate_blob_sas
+from azure.storage.blob import (
+    BlobClient,
+    BlobProperties,
+    BlobSasPermissions,
+    BlobServiceClient,
+    ContentSettings,
+    generate_blob_sas,
+)
 
 from bes.documents import Documents
 from bes.errors import ConfigurationError, IntegrityError
@@ -17,6 +26,7 @@ from bes.files import replacing, sha256_of
 from bes.protocol import BlobReference
 from bes.settings import StorageSettings
 from bes.storage_errors import storage_errors
+from bes.transfers import until_whole
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +50,8 @@ _CLIENT_OPTIONS: dict[str, Any] = {
     "read_timeout": 60,
 }
 _CONCURRENCY = 4
+_SEGMENT_BYTES = _CONCURRENCY * 4 * _MIB
+"""What is fetched side by side. A download that is cut goes on with the segment that was not whole."""
 _CLOCK_SKEW = timedelta(minutes=5)
 
 
@@ -105,34 +117,23 @@ class BlobStore:
             IntegrityError: The name holds other content.
         """
         digest = sha256_of(path)
-        with path.open("rb") as source, self._converted(name):
+        with self._converted(name):
             blob = self._container.get_blob_client(name)
-            if self._is_there(blob, digest):
-                return StoredBlob(name=name, size_bytes=path.stat().st_size, sha256=digest)
-            try:
-                blob.upload_blob(
-                    source,
-                    overwrite=False,
-                    max_concurrency=_CONCURRENCY,
-                    validate_content="md5",
-                    metadata={"sha256": digest},
-                    content_settings=ContentSettings(content_type="text/csv"),
-                )
-            except ResourceExistsError:
-                # A lost answer to our own upload, or somebody else's blob: the content tells.
-                self._require_same(blob, digest)
+            if not self._is_there(blob, digest):
+                until_whole(lambda: self._send(path, blob, digest), name)
         return StoredBlob(name=name, size_bytes=path.stat().st_size, sha256=digest)
 
     def download(self, name: str, path: Path) -> StoredBlob:
         """Bring a blob home. `path` appears whole or not at all."""
         with self._converted(name), replacing(path) as part:
             blob = self._container.get_blob_client(name)
+            there = blob.get_blob_properties()
             with part.open("wb") as target:
-                stream = blob.download_blob(max_concurrency=_CONCURRENCY, validate_content="md5")
-                stream.readinto(target)
+                for offset in range(0, there.size, _SEGMENT_BYTES):
+                    until_whole(partial(_fetch, blob, there, offset, target), name)
             size_bytes = part.stat().st_size
-            if size_bytes != stream.size:
-                raise IntegrityError(f"{name!r} came home with {size_bytes} of {stream.size} bytes.", "Run again.")
+            if size_bytes != there.size:
+                raise IntegrityError(f"{name!r} came home with {size_bytes} of {there.size} bytes.", "Run again.")
             digest = sha256_of(part)
         return StoredBlob(name=name, size_bytes=size_bytes, sha256=digest)
 
@@ -173,6 +174,21 @@ class BlobStore:
             sas_blob_token=f"?{token}",
         )
 
+    def _send(self, path: Path, blob: BlobClient, digest: str) -> None:
+        with path.open("rb") as source:
+            try:
+                blob.upload_blob(
+                    source,
+                    overwrite=False,
+                    max_concurrency=_CONCURRENCY,
+                    validate_content="md5",
+                    metadata={"sha256": digest},
+                    content_settings=ContentSettings(content_type="text/csv"),
+                )
+            except ResourceExistsError:
+                # A lost answer to our own upload, or somebody else's blob: the content tells.
+                self._require_same(blob, digest)
+
     def _is_there(self, blob: BlobClient, digest: str) -> bool:
         # Asked first, since blocks would be sent in vain before the storage says that the name is taken.
         try:
@@ -192,3 +208,17 @@ class BlobStore:
 
     def _converted(self, name: str) -> AbstractContextManager[None]:
         return storage_errors(self._place, name)
+
+
+def _fetch(blob: BlobClient, there: BlobProperties, offset: int, target: BinaryIO) -> None:
+    # Every range carries its MD5, and none is of another version than the first.
+    target.seek(offset)
+    stream = blob.download_blob(
+        offset=offset,
+        length=_SEGMENT_BYTES,
+        max_concurrency=_CONCURRENCY,
+        validate_content="md5",
+        etag=there.etag,
+        match_condition=MatchConditions.IfNotModified,
+    )
+    stream.readinto(target)

@@ -1,13 +1,14 @@
 """Speaks RRS and BES through the gateway: one method an operation, foreign errors converted in one place.
 
 What may be repeated: a call that the gateway throttled never reached the service, so it is made again when the gateway
-says; nothing else is repeated here. Start counts "already running" as started. All calls of a process share the budget
-of their governor.
+says, or after pauses of our own where it does not; nothing else is repeated here. Start counts "already running" as
+started. All calls of a process share the budget of their governor.
 """
 
 import logging
+import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
@@ -38,6 +39,11 @@ logger = logging.getLogger(__name__)
 
 # It becomes a part of paths, so that nothing but an id may stand there; digits and letters, dashes between them or not.
 _JOB_ID = TypeAdapter(Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z-]+$")])
+
+
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 30.0
+"""Half the window of a rate limit by the minute, so that a place in the next one is not missed by much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +191,7 @@ class BesClient:
         parameters: Mapping[str, str] | None = None,
     ) -> requests.Response:
         end: float | None = None
+        pauses = _pauses()
         while True:
             try:
                 with self._governor.turn(priority, sleep=self._sleep) as hear:
@@ -193,8 +200,13 @@ class BesClient:
             except Throttled as error:
                 now = self._clock()
                 end = now + self._limits.throttled_seconds if end is None else end
-                if now + error.retry_after_seconds > end:
+                told = error.retry_after_seconds
+                pause = next(pauses) if told is None else told
+                if now + pause > end:
                     raise
+                if told is None:
+                    logger.info("the gateway throttles; next call in %.0f s", pause)
+                    self._sleep(pause)
             else:
                 return response
 
@@ -218,6 +230,14 @@ class BesClient:
             f" (HTTP {response.status_code}, {len(response.content)} bytes of {response.headers.get('Content-Type')}).",
             "Check that BATCH_SCORING_ENDPOINT_URL is the gateway's address with the API's suffix.",
         )
+
+
+def _pauses() -> Iterator[float]:
+    """Growing ones, each up to a quarter shorter: threads that were refused together do not come back together."""
+    pause = _FIRST_PAUSE_SECONDS
+    while True:
+        yield pause * random.uniform(0.75, 1.0)  # noqa: S311 (no secret)
+        pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
 
 def _may_be_of_protocol(response: requests.Response) -> bool:

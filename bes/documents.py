@@ -12,6 +12,7 @@ from azure.storage.blob import BlobLeaseClient, ContainerClient, ContentSettings
 
 from bes.errors import Conflict
 from bes.storage_errors import storage_errors
+from bes.transfers import until_whole
 
 _JSON = ContentSettings(content_type="application/json")
 _NOW_SECONDS = 0
@@ -53,8 +54,7 @@ class Documents:
         """The blob as it stands; None when there is none."""
         with self._errors(name):
             try:
-                stream = self._container.download_blob(name)
-                return Document(name=name, content=stream.readall(), etag=str(stream.properties.etag))
+                return until_whole(lambda: self._fetch(name), name)
             except ResourceNotFoundError:
                 return None
 
@@ -79,7 +79,8 @@ class Documents:
         blob = self._container.get_blob_client(name)
         with self._errors(name):
             try:
-                written = blob.upload_blob(content, overwrite=True, content_settings=_JSON, **condition)
+                options = {"overwrite": True, "validate_content": "md5", "content_settings": _JSON, **condition}
+                written = until_whole(lambda: blob.upload_blob(content, **options), name)
                 return str(written["etag"])
             except (ResourceExistsError, ResourceModifiedError, HttpResponseError) as error:
                 if error.status_code not in (409, 412):
@@ -149,6 +150,10 @@ class Documents:
             except (ResourceExistsError, ResourceModifiedError, ResourceNotFoundError):
                 return False
             return True
+
+    def _fetch(self, name: str) -> Document:
+        stream = self._container.download_blob(name, validate_content="md5")
+        return Document(name=name, content=stream.readall(), etag=str(stream.properties.etag))
 
     def _lease(self, name: str, lease_id: str | None) -> BlobLeaseClient:
         return BlobLeaseClient(self._container.get_blob_client(name), lease_id=lease_id)

@@ -6,7 +6,7 @@ ScoringError                       the root: what happened, to which object, wha
 ├── ConfigurationError             a setting is missing or contradicts another
 └── RemoteError                    the gateway, the web service or the storage
     ├── Unavailable                may pass by itself; `was_sent` tells whether the request can have had an effect
-    │   └── Throttled              the gateway says when to come back (`retry_after_seconds`)
+    │   └── Throttled              the gateway refuses the call, and may say when to come back (`retry_after_seconds`)
     ├── AccessDenied               a key is missing or wrong
     ├── NotFound                   no such web service, job, container or blob
     ├── Conflict                   another process was faster; nothing was overwritten
@@ -75,9 +75,13 @@ class Unavailable(RemoteError):
 
 
 class Throttled(Unavailable):
-    """The gateway refused the call before the service saw it, and says when to come back."""
+    """The gateway refused the call before the service saw it.
 
-    def __init__(self, what: str, next_step: str, retry_after_seconds: float) -> None:
+    Args:
+        retry_after_seconds: When to come back; None where the gateway does not say.
+    """
+
+    def __init__(self, what: str, next_step: str, retry_after_seconds: float | None) -> None:
         RemoteError.__init__(self, what, next_step, retry_after_seconds)
         self.was_sent = False
         self.retry_after_seconds = retry_after_seconds

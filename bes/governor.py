@@ -153,11 +153,13 @@ class Governor:
             # Others with the same subscription use up some of it.
             self._limit = _Limit(max(1, min(calls, used_here + remaining)), period)
 
-    def _refused(self, retry_after_seconds: float) -> None:
+    def _refused(self, retry_after_seconds: float | None) -> None:
         with self._lock:
             now = self._clock()
             self._in_flight -= 1
             self.n_refused += 1
+            if retry_after_seconds is None:
+                return
             self._closed_until = max(self._closed_until, now + retry_after_seconds)
             if retry_after_seconds > _LONGEST_PERIOD_SECONDS:
                 return

@@ -207,8 +207,8 @@ class _Patience:
 
     def bear(self, job_id: str, error: Unavailable) -> float:
         """How long to leave the job alone."""
-        if isinstance(error, Throttled):
-            return self._come_back(error)
+        if isinstance(error, Throttled) and error.retry_after_seconds is not None:
+            return self._come_back(error, error.retry_after_seconds)
         now = self._clock()
         if self._silent_since is None:
             self._silent_since = now
@@ -218,13 +218,13 @@ class _Patience:
         self._n_silent += 1
         return _OUTAGE_SECONDS[min(self._n_silent, len(_OUTAGE_SECONDS)) - 1]
 
-    def _come_back(self, error: Throttled) -> float:
+    def _come_back(self, error: Throttled, seconds: float) -> float:
         # Whatever is asked before that time is refused as well.
-        if error.retry_after_seconds > self.seconds_left():
+        if seconds > self.seconds_left():
             raise error
         self.restore()
-        logger.info("the gateway throttles; next status in %.0f s", error.retry_after_seconds)
-        self._sleep(error.retry_after_seconds)
+        logger.info("the gateway throttles; next status in %.0f s", seconds)
+        self._sleep(seconds)
         return 0.0
 
 

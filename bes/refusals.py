@@ -77,12 +77,14 @@ def _gateway_refusal(response: requests.Response, message: str, gateway: str) ->
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.FORBIDDEN) and wait_seconds is not None:
         step = f"Run again in {wait_seconds:.0f} s, or ask for a product with a higher limit."
         return Throttled(what, step, wait_seconds)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Throttled(what, "Run again later, or ask for a product with a higher limit.", None)
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return AccessDenied(what, "Check BATCH_SCORING_ENDPOINT_SUBSCRIPTION_KEY.")
     if status == HTTPStatus.NOT_FOUND:
         return NotFound(what, "Check the suffix in BATCH_SCORING_ENDPOINT_URL and the API's operations.")
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status in _MAY_PASS:
-        return Unavailable(what, "Run again later.", status != HTTPStatus.TOO_MANY_REQUESTS)
+    if status in _MAY_PASS:
+        return Unavailable(what, "Run again later.", True)
     return Rejected(what, "Check the gateway's policies.", status, ())
 
 

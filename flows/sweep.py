@@ -3,22 +3,32 @@
 Hooks of a cancelled or crashed flow run may never be called, so this flow is scheduled on its own.
 """
 
+import asyncio
+import logging
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Annotated
 
 from prefect import flow
 from pydantic import Field
 
+from bes.errors import ScoringError
+from flows.batch_scoring import batch_scoring
+from scoring.finishing import Unfinished
+from scoring.settings import RunSettings
 from scoring.sweeping import LiveJobs, SweepRules, Swept
 from tasks.connections import resolve_connections
 from tasks.retrying import DEFAULT_RETRIES, RetrySettings
-from tasks.sweep import sweep_runs
+from tasks.sweep import sweep_runs, tell_swept
+
+logger = logging.getLogger(__name__)
 
 
 @flow(name="sweep", validate_parameters=True)
-def sweep(
+async def sweep(
     live_jobs: Annotated[
-        LiveJobs, Field(description="Cancel the live jobs of abandoned runs, or leave them to be taken up.")
+        LiveJobs,
+        Field(description="Of abandoned runs: cancel their live jobs, leave them to be taken up, or finish the runs."),
     ] = "delete",
     idle_minutes: Annotated[int, Field(ge=0, description="So long must nobody have written about a run.")] = 15,
     keep_days: Annotated[
@@ -28,13 +38,29 @@ def sweep(
         RetrySettings, Field(description="How often and how patiently the sweep is repeated after an outage.")
     ] = DEFAULT_RETRIES,
 ) -> list[Swept]:
-    """Find runs whose lease has ended, cancel their live jobs, and remove blobs that are old enough."""
-    connections = resolve_connections()
+    """Find runs whose lease has ended, cancel their live jobs or finish them, and remove blobs that are old enough."""
+    connections = await asyncio.to_thread(resolve_connections)
     endpoint = connections.endpoint
     rules = SweepRules(
         live_jobs=live_jobs,
         idle=timedelta(minutes=idle_minutes),
         keep=None if keep_days is None else timedelta(days=keep_days),
         endpoint=(endpoint.workspace, endpoint.service),
+        contracts_dir=RunSettings().contracts_dir,
     )
-    return retries.applied_to(sweep_runs)(rules, connections)
+    swept = await asyncio.to_thread(retries.applied_to(sweep_runs), rules, connections)
+    # One after another: they share the quota of the gateway, and other runs may need it as well.
+    told = [run if run.unfinished is None else run.ended(await _finish(run.unfinished, retries)) for run in swept]
+    await asyncio.to_thread(tell_swept, told)
+    return told
+
+
+async def _finish(work: Unfinished, retries: RetrySettings) -> str:
+    """What came of it: one that cannot be finished keeps no other from being."""
+    try:
+        await batch_scoring(**{**asdict(work), "inputs": list(work.inputs)}, retries=retries)
+    except Exception as error:  # noqa: BLE001 (whatever it is, it is told in the table and on the run's own page)
+        told = str(error) if isinstance(error, ScoringError) else type(error).__name__
+        logger.warning("an abandoned run could not be finished: %s", told)
+        return f"not finished: {told}"
+    return "finished"

@@ -4,6 +4,7 @@
 holds the attempts of one shard; each write names the version that it replaces, before and after each remote effect.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -31,6 +32,9 @@ _POINTER_STEP = (
 )
 
 _Model = TypeVar("_Model", bound=Record)
+
+_READERS = 8
+"""As many as a run has threads: 200 shards over a wide-area link would take 200 round trips one after another."""
 
 
 class PlannedShard(Record):
@@ -66,6 +70,13 @@ class WorkPlan(Record):
     shards: tuple[PlannedShard, ...]
 
 
+class Source(Record):
+    """Where the work was last begun from, so that a sweep can finish it: absolute paths on the writer's machine."""
+
+    inputs: tuple[str, ...]
+    contract: str
+
+
 class RunState(StrEnum):
     """Where a generation of a run stands."""
 
@@ -85,6 +96,7 @@ class RunRecord(Record):
         lease_seconds: For how long the writer holds the run each time that it renews its lease.
         published: Folder of the published version of this generation.
         cause: Why it was stopped.
+        source: None where it was begun by an older release, or is about mended rows.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -99,6 +111,7 @@ class RunRecord(Record):
     updated_at: datetime
     published: str | None = None
     cause: str | None = None
+    source: Source | None = None
 
 
 class Journal:
@@ -148,6 +161,14 @@ class Journal:
         self._require_mine(record.run_key, found)
         return record, found.etag
 
+    def read_shards(self) -> dict[str, tuple[ShardRecord, str]]:
+        """The records of all shards and parts that were ever tried, with their etags, by name; read side by side."""
+        names = [blob.name for blob in self.documents.names(self.shard_name("").removesuffix(".json"))]
+        shards = [name.rpartition("/")[2].removesuffix(".json") for name in names]
+        with ThreadPoolExecutor(_READERS) as readers:
+            found = list(readers.map(self.read_shard, shards))
+        return {shard: record for shard, record in zip(shards, found, strict=True) if record is not None}
+
     def write_shard(self, record: ShardRecord, etag: str | None) -> str:
         """Write a shard's record in place of the one that `etag` names, or the first one; returns the new etag."""
         name = self.shard_name(record.shard)
@@ -195,6 +216,13 @@ def work_plan(plan: RunPlan, *, workspace: str, service: str, rows_per_job: int)
             for shard in plan.shards
         ),
     )
+
+
+def source(plan: RunPlan) -> Source | None:
+    """Where the plan's files lie."""
+    if plan.contract_file is None:
+        return None
+    return Source(inputs=tuple(file.path for file in plan.inputs), contract=str(plan.contract_file))
 
 
 def parse(model: type[_Model], found: Document) -> _Model:

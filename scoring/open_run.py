@@ -12,6 +12,7 @@ from bes.deadlines import JobClocks, JobDeadlines
 from bes.errors import RemoteError
 from bes.governor import Governor
 from bes.settings import EndpointSettings
+from scoring.attempts import ShardRecord
 from scoring.journal import Journal, RunRecord, RunState, input_name
 from scoring.lease import Lease
 from scoring.plan import RunPlan
@@ -59,6 +60,7 @@ class OpenRun:
         self._lease = lease
         self._lock = threading.RLock()
         self._shards: dict[str, ShardJournal] = {}
+        self._found: dict[str, tuple[ShardRecord, str]] | None = None
         self._end = time.monotonic() + settings.timeout_seconds
         deadlines = JobDeadlines(
             queued=settings.queued_timeout_seconds,
@@ -103,11 +105,18 @@ class OpenRun:
         return input_name(self.plan.run_key, shard)
 
     def journal_of(self, shard: Shard) -> ShardJournal:
-        """What the journal knows about a shard; read when it is first asked for."""
+        """What the journal knows about a shard; those of all shards are read when the first one is asked for."""
         with self._lock:
+            if self._found is None:
+                # Nobody else writes them as long as this process holds the run.
+                self._found = self.journal.read_shards()
             if shard.name not in self._shards:
                 self._shards[shard.name] = ShardJournal(
-                    self.journal, shard, session=self.record.writer.session, generation=self.record.generation
+                    self.journal,
+                    shard,
+                    session=self.record.writer.session,
+                    generation=self.record.generation,
+                    found=self._found.pop(shard.name, None),
                 )
             return self._shards[shard.name]
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from bes.blobs import BlobStore
 from bes.errors import Conflict, IntegrityError
 from bes.settings import Connections
-from scoring.journal import Journal, RunRecord, RunState, WorkPlan
+from scoring.journal import Journal, RunRecord, RunState, Source, WorkPlan, source
 from scoring.lease import Lease
 from scoring.meeting import Meeting
 from scoring.open_run import OpenRun
@@ -49,7 +49,7 @@ def open_run(
     try:
         store.ensure_container()
         journal = Journal(store.documents(), plan.run_key)
-        opening = _Opening(journal, work, settings, writer, run_date, rescore=rescore, stop=stop)
+        opening = _Opening(journal, work, source(plan), settings, writer, run_date, rescore=rescore, stop=stop)
         record, etag, lease = opening.take()
     except BaseException:
         store.close()
@@ -71,6 +71,7 @@ class _Opening:
         self,
         journal: Journal,
         work: WorkPlan,
+        source: Source | None,
         settings: RunSettings,
         writer: Writer,
         run_date: date,
@@ -80,6 +81,7 @@ class _Opening:
     ) -> None:
         self._journal = journal
         self._work = work
+        self._source = source
         self._settings = settings
         self._writer = writer
         self._run_date = run_date
@@ -115,6 +117,7 @@ class _Opening:
             lease_seconds=self._settings.lease_seconds,
             created_at=now,
             updated_at=now,
+            source=self._source,
         )
         try:
             return record, self._journal.create_run(record)
@@ -128,7 +131,7 @@ class _Opening:
         if record.state is RunState.PUBLISHED and not self._rescore:
             return None
         changes: dict[str, object] = {"writer": self._writer, "updated_at": datetime.now(UTC)}
-        changes["lease_seconds"] = self._settings.lease_seconds
+        changes |= {"lease_seconds": self._settings.lease_seconds, "source": self._source}
         if record.state is RunState.PUBLISHED:
             changes |= {"generation": record.generation + 1, "published": None, "run_date": self._run_date}
         elif record.writer.session != self._writer.session:

@@ -1,7 +1,7 @@
 """What the steps of a run hand to each other."""
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from bes.blobs import StoredBlob
 from bes.protocol import JobState
+from scoring.contract.model import Tolerance
 from scoring.contract.reading.accepted import AcceptedFile
 from scoring.manifest import InputFile
 from scoring.shards import Shard
@@ -75,6 +76,8 @@ class RunPlan:
         shows_keys: Whether pages and logs may show keys.
         accepted: The input files, and which of their records are scored.
         findings_by_rule: Columns severity, column, rule, message, count and example; one row for each broken rule.
+        contract_file: Path of the contract; None where a run is made of others' rows.
+        tolerance: How many rows that are not scored the run bears; those that the web service refuses count as well.
     """
 
     run_key: str
@@ -93,6 +96,8 @@ class RunPlan:
     data_docs_index: Path
     findings_by_rule: pd.DataFrame
     started_at: datetime
+    contract_file: Path | None = None
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,10 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bes.errors import IntegrityError
+from bes.errors import InputError, IntegrityError
 from bes.files import replacing, sha256_of
 from scoring.books import Books
+from scoring.contract.breaker import exceeded
 from scoring.journal import RunState
 from scoring.keys import balance_keys
 from scoring.manifest import JobEntry, Manifest
@@ -29,7 +30,8 @@ def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
 
     Raises:
         IntegrityError: A row is not; names it.
-        InputError: An input file has changed since it was planned.
+        InputError: An input file has changed since it was planned; or with the rows that the web service refuses, more
+            are not scored than the contract bears.
     """
     shards, n_refused = outcome.scored, len(outcome.refused)
     n_rows = merge_predictions(
@@ -57,7 +59,24 @@ def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
         quarantine=plan.folder.quarantine_aside,
         refused=[row.shard for row in outcome.refused],
     )
+    _require_tolerated(plan, books)
     return books
+
+
+def _require_tolerated(plan: RunPlan, books: Books) -> None:
+    # What breaks the contract alone was judged before anything was sent.
+    told = exceeded(plan.tolerance, n_bad=books.n_quarantined, n_records=books.n_input)
+    if not books.n_refused or told is None:
+        return
+    with replacing(plan.folder.quarantine) as part:
+        shutil.copyfile(plan.folder.quarantine_aside, part)
+    raise InputError(
+        f"{books.n_quarantined:,} of {books.n_input:,} records are bad"
+        f" ({books.n_quarantined / books.n_input:.2%}), {books.n_refused:,} of them refused by the web service,"
+        f" and {told}.",
+        f"Nothing was published; the rows are in {plan.folder.quarantine}. Mend the input; or raise the contract's"
+        " tolerance and run again, which scores nothing twice.",
+    )
 
 
 def publish_run(run: OpenRun, outcome: Outcome, books: Books) -> Manifest:

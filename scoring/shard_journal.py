@@ -26,9 +26,18 @@ class ShardJournal:
         shard: Which shard.
         session: This execution of the run.
         generation: Whose attempts count.
+        found: Its record and etag; None when it was never tried.
     """
 
-    def __init__(self, journal: Journal, shard: Shard, *, session: str, generation: int) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        shard: Shard,
+        *,
+        session: str,
+        generation: int,
+        found: tuple[ShardRecord, str] | None,
+    ) -> None:
         self.shard = shard
         self.lock = threading.RLock()
         self._journal = journal
@@ -36,7 +45,7 @@ class ShardJournal:
         self._generation = generation
         self._record: ShardRecord
         self._etag: str | None
-        self._record, self._etag = journal.read_shard(shard.name) or (self._first_record(), None)
+        self._record, self._etag = found or (self._first_record(), None)
 
     @property
     def last(self) -> Attempt | None:

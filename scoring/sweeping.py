@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from pathlib import Path
 from typing import Literal
 
 from bes.client import BesClient
 from bes.documents import BlobEntry, Documents
-from bes.errors import Conflict, IntegrityError, RemoteError
+from bes.errors import Conflict, InputError, IntegrityError, RemoteError
 from scoring.attempts import Attempt, AttemptState, ShardRecord
+from scoring.finishing import Unfinished, unfinished
 from scoring.journal import ROOT, Journal, RunRecord, RunState
 from scoring.lease import Lease
 from scoring.writer import Writer
@@ -21,7 +23,7 @@ _LEASE_SECONDS = 60
 _DATA = ("input", "output")
 """What is large and can be made again. The journal stays, so that published work is never scored twice."""
 
-LiveJobs = Literal["delete", "leave"]
+LiveJobs = Literal["delete", "leave", "finish"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,29 +31,43 @@ class SweepRules:
     """What a sweep does.
 
     Args:
-        live_jobs: Cancel the live jobs of abandoned runs, or leave them for whoever takes the work up again.
+        live_jobs: Cancel the live jobs of abandoned runs; or leave them for whoever takes the work up again; or have
+            the runs finished, of which those are left that cannot be.
         idle: For how long nothing must have been written about a run before it is taken for abandoned.
         keep: For how long the inputs and outputs of a run are kept; None keeps them for ever.
-        endpoint: Workspace and service whose jobs can be cancelled.
+        endpoint: Workspace and service whose jobs can be cancelled or waited for.
+        contracts_dir: Where the contracts of runs to finish are looked for by name.
     """
 
     live_jobs: LiveJobs
     idle: timedelta
     keep: timedelta | None
     endpoint: tuple[str, str]
+    contracts_dir: Path = Path("data/contracts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What a sweep found and did about one run."""
+    """What a sweep found and did about one run.
+
+    Args:
+        outcome: What became of one that was to be finished.
+        unfinished: What it is to be finished with.
+    """
 
     run_key: str
     dataset: str
     found: str
+    outcome: str = ""
+    unfinished: Unfinished | None = None
     jobs_deleted: int = 0
     jobs_left: int = 0
     blobs_removed: int = 0
     bytes_removed: int = 0
+
+    def ended(self, outcome: str) -> "Swept":
+        """The same when it is known what became of it."""
+        return replace(self, outcome=outcome, unfinished=None, jobs_left=0 if outcome == "finished" else self.jobs_left)
 
     @property
     def is_worth_telling(self) -> bool:
@@ -113,9 +129,10 @@ class _Sweeper:
             return self._told(record.plan.contract, "in progress")
         try:
             deleted = left = 0
+            work, why_not = self._to_finish(record) if is_abandoned else (None, "")
             if is_abandoned:
                 deleted, left = self._end_jobs(record, lease)
-            removed = list(self._remove_data()) if is_old and not left else []
+            removed = list(self._remove_data()) if is_old and not left and work is None else []
         except Conflict as error:
             return self._told(record.plan.contract, error.what)
         finally:
@@ -124,11 +141,24 @@ class _Sweeper:
             run_key=record.run_key,
             dataset=record.plan.contract,
             found=f"abandoned by {record.writer}" if is_abandoned else record.state.value,
+            outcome=why_not,
+            unfinished=work,
             jobs_deleted=deleted,
             jobs_left=left,
             blobs_removed=len(removed),
             bytes_removed=sum(removed),
         )
+
+    def _to_finish(self, record: RunRecord) -> tuple[Unfinished | None, str]:
+        """What it is finished with, or why it is not."""
+        if self._rules.live_jobs != "finish":
+            return None, ""
+        try:
+            rules = self._rules
+            return unfinished(record, endpoint=rules.endpoint, contracts_dir=rules.contracts_dir), ""
+        except InputError as error:
+            logger.warning("the abandoned run %s is not finished: %s", record.run_key, error)
+            return None, str(error)
 
     def _end_jobs(self, record: RunRecord, lease: Lease) -> tuple[int, int]:
         """How many live jobs were deleted, and how many were left."""
@@ -138,11 +168,12 @@ class _Sweeper:
         is_ours = (record.plan.workspace, record.plan.service) == self._rules.endpoint
         deleted = left = 0
         for shard, etag in self._live_shards():
-            if self._rules.live_jobs == "leave" or not is_ours or not self._end_job(shard, etag):
+            if self._rules.live_jobs != "delete" or not is_ours or not self._end_job(shard, etag):
                 left += 1
             else:
                 deleted += 1
-        if not left:
+        # What could not be finished today may be tomorrow, when its files are there again.
+        if not left and self._rules.live_jobs != "finish":
             changes = {"state": RunState.STOPPED, "cause": "abandoned; swept", "writer": self._writer}
             mine = found[0].model_copy(update={**changes, "updated_at": datetime.now(UTC)})
             self._journal.replace_run(mine, found[1], lease_id=lease.id)

@@ -10,8 +10,8 @@ from bes.files import sha256_of
 from bes.settings import EndpointSettings
 from scoring.contract.check import check_input
 from scoring.contract.findings import summarise
-from scoring.contract.loading import load_contract
-from scoring.contract.model import Contract
+from scoring.contract.loading import find_contract, load_contract
+from scoring.contract.model import Contract, Tolerance
 from scoring.inputs import find_inputs
 from scoring.manifest import InputFile, run_key
 from scoring.plan import RunFolder, RunPlan
@@ -80,12 +80,18 @@ def validate_and_plan(
         data_docs_index=checked.docs_index,
         findings_by_rule=summarise(checked.findings),
         started_at=started_at,
+        contract_file=find_contract(contract_name, settings.contracts_dir).resolve(),
+        tolerance=contract.tolerance,
     )
 
 
 def digest_of(contract: Contract) -> str:
-    """What names a contract, as it is read: comments and the spelling of its YAML do not matter."""
-    return hashlib.sha256(contract.model_dump_json().encode()).hexdigest()
+    """What names a contract, as it is read: comments and the spelling of its YAML do not matter.
+
+    Nor does the tolerance, which changes no row: with another one, a run that it has stopped goes on where it stands.
+    """
+    judging = contract.model_copy(update={"tolerance": Tolerance()})
+    return hashlib.sha256(judging.model_dump_json().encode()).hexdigest()
 
 
 def input_port(contract: Contract) -> tuple[str, list[str]]:

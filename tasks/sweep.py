@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import asdict
+from typing import Any
 
 from prefect import task
 from prefect.artifacts import create_table_artifact
@@ -25,14 +26,25 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
     cache_policy=NO_CACHE,
 )
 def sweep_runs(rules: SweepRules, connections: Connections) -> list[Swept]:
-    """What was found and done, for every run of the container; a table of it is left in Prefect."""
+    """What was found and done, for every run of the container."""
     writer = Writer.here(session=uuid.uuid4().hex[:12], flow_run=flow_run.id)
     with BlobStore(connections.storage) as store, BesClient(connections.endpoint) as client:
         store.ensure_container()
-        swept = list(sweep(store.documents(), client, rules=rules, writer=writer))
+        return list(sweep(store.documents(), client, rules=rules, writer=writer))
+
+
+# Not cached: it leaves an artifact.
+@task(task_run_name="tell what was swept", cache_policy=NO_CACHE)
+def tell_swept(swept: list[Swept]) -> None:
+    """Leave a table of the runs about which something was done or is to be done."""
     create_table_artifact(
         key="sweep",
-        table=[asdict(run) for run in swept if run.is_worth_telling],
+        table=[_row(run) for run in swept if run.is_worth_telling],
         description=f"{len(swept)} runs were looked at; these had something to clean up.",
     )
-    return swept
+
+
+def _row(run: Swept) -> dict[str, Any]:
+    row = asdict(run)
+    del row["unfinished"]
+    return row

@@ -249,12 +249,3 @@ def test_storage_that_fails_or_hangs_up_is_an_outage(gateway, source):
             store.upload(source, NAME)
         with pytest.raises(Unavailable):
             store.ensure_container()
-
-
-@pytest.mark.usefixtures("without_retries")
-def test_half_a_blob_is_never_taken_for_the_blob(gateway, tmp_path):
-    head = {"Content_Range": "bytes 0-9/10", "ETag": '"1"', "x_ms_blob_type": "BlockBlob"}
-    gateway.answers(206, b"0123456789", **head, Content_MD5="AAAAAAAAAAAAAAAAAAAAAA==")
-    with store_at(connection_string_to(gateway.address)) as store, pytest.raises((Unavailable, IntegrityError)):
-        store.download(NAME, tmp_path / "target")
-    assert files_in(tmp_path) == []

@@ -470,12 +470,23 @@ def test_a_used_up_quota_is_throttling_and_not_a_wrong_key(client, gateway, fake
 
 
 @pytest.mark.parametrize("retry_after", [None, "soon", "Fri, 31 Dec 2027 23:59:59 GMT", "-1", "\N{SUPERSCRIPT TWO}"])
-def test_throttling_without_a_number_of_seconds_is_an_outage_that_a_submit_may_repeat(client, gateway, retry_after):
-    gateway.throttles(retry_after)
-    with pytest.raises(Unavailable) as caught:
-        client.submit(REQUEST)
-    assert type(caught.value) is Unavailable
-    assert caught.value.was_sent is False
+def test_a_call_that_is_throttled_without_a_number_of_seconds_waits_longer_each_time_and_is_made_again(
+    client, gateway, fake_time, retry_after
+):
+    for _ in range(4):
+        gateway.throttles(retry_after)
+    gateway.answers(200, JOB)
+    assert client.submit(REQUEST) == JOB
+    assert all(0.75 * most <= pause <= most for pause, most in zip(fake_time.sleeps, [1, 2, 4, 8], strict=True))
+
+
+def test_throttling_without_a_time_is_borne_for_as_long_as_any_other(gateway, fake_time):
+    for _ in range(6):
+        gateway.throttles(None)
+    with client_at(gateway.address, fake_time, throttled_seconds=40) as client, pytest.raises(Throttled) as caught:
+        client.status(JOB)
+    assert (caught.value.retry_after_seconds, caught.value.was_sent) == (None, False)
+    assert sum(fake_time.sleeps) <= 40
 
 
 def test_no_seconds_to_wait_do_not_make_a_busy_loop(client, gateway, fake_time):

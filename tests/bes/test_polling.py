@@ -226,6 +226,14 @@ def test_throttling_is_not_silence(fake_time):
     assert states == {"a": FINISHED}
 
 
+def test_a_gateway_that_throttles_for_too_long_and_gives_no_time_is_an_outage(fake_time):
+    throttled = Throttled("Rate limit is exceeded.", "Wait.", None)
+    service = Service(fake_time, a=[RUNNING, throttled])
+    with pytest.raises(Throttled):
+        poll(service, ["a"], fake_time, every=10, silence_seconds=30)
+    assert [seconds for seconds, _ in service.asked] == [0, 10, 20, 30, 40, 50]
+
+
 def test_any_other_error_ends_the_wait(fake_time):
     service = Service(fake_time, a=[ProtocolError("Not an answer.", "Look.")])
     with pytest.raises(ProtocolError):

@@ -11,6 +11,7 @@ import functools
 import importlib
 import json
 import logging
+import math
 import os
 import select
 import signal
@@ -27,12 +28,14 @@ from typing import Any
 import pandas as pd
 from pydantic import SecretStr
 
+from bes import blobs, transfers
 from bes.blobs import BlobStore
 from bes.client import BesClient
 from bes.documents import Documents
 from bes.errors import ScoringError
 from bes.files import sha256_of
 from bes.settings import Connections, EndpointSettings, StorageSettings
+from scoring.contract.model import Tolerance
 from scoring.giving_up import give_up
 from scoring.jobs import start_shard, submit_shard, upload_shard, wait_for_jobs
 from scoring.journal import work_plan
@@ -138,6 +141,24 @@ def let_references_end_early(n_references: int) -> None:
     BlobStore.input_reference = early
 
 
+def let_output_references_end(seconds: float) -> None:
+    """Let the references that outputs are given by live no longer than this."""
+    original = BlobStore.output_reference
+
+    @functools.wraps(original)
+    def short(self: BlobStore, name: str, *, lifetime: timedelta) -> Any:
+        return original(self, name, lifetime=timedelta(seconds=min(lifetime.total_seconds(), seconds)))
+
+    BlobStore.output_reference = short
+
+
+def repeat_quickly() -> None:
+    """Let the storage's client wait less before it repeats a request: its own pauses add up to minutes."""
+    quick = {"initial_backoff": 0.05, "increment_base": 0, "random_jitter_range": 0}
+    blobs._CLIENT_OPTIONS.update(quick)
+    transfers._PAUSES_SECONDS = (0.05,) * 3
+
+
 def _kind(name: str) -> str:
     return name.split("/")[2] if name.startswith("runs/") else Path(name).stem
 
@@ -193,6 +214,7 @@ def planned(command: dict[str, Any], session: str) -> RunPlan:
         data_docs_index=folder.data_docs / "index.html",
         findings_by_rule=pd.DataFrame(),
         started_at=datetime.now(UTC),
+        tolerance=Tolerance(**command.get("tolerance", {})),
     )
 
 
@@ -252,7 +274,9 @@ def score(command: dict[str, Any]) -> dict[str, Any]:
     )
     session = f"{os.getpid()}-{datetime.now(UTC):%H%M%S%f}"
     plan = validated(command, settings, endpoint, session) if "contract" in command else planned(command, session)
-    work = work_plan(plan, workspace="w", service="s", rows_per_job=command["rows_per_job"])
+    # What validation has planned, the flow may take up: then they must be its own.
+    place = (endpoint.workspace, endpoint.service) if "contract" in command else ("w", "s")
+    work = work_plan(plan, workspace=place[0], service=place[1], rows_per_job=command["rows_per_job"])
     stop = Stop()
     threads = command.get("threads", 1)
     with (
@@ -295,6 +319,9 @@ def child(command: dict[str, Any]) -> int:
     logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(process)d %(message)s", force=True)
     watch(Trace(home / "trace", command))
     let_references_end_early(command.get("early_references", 0))
+    let_output_references_end(command.get("output_seconds", math.inf))
+    if command.get("quick_storage"):
+        repeat_quickly()
     result: dict[str, Any] = {}
     try:
         result = requeue(command) if "fixed" in command else score(command)

@@ -225,6 +225,33 @@ def test_a_run_of_which_every_row_is_refused_is_not_published_and_begins_anew_on
     assert [line["rule"] for line in quarantine_of(work)] == ["one", "other"]
 
 
+def test_refused_rows_count_towards_what_the_contract_bears_and_a_run_that_bears_more_scores_nothing_twice(
+    work: Any, clean: bytes, refusing: Any
+):
+    work.rows = poisoned([5, 12])
+    assert work.run(rows_per_job=PER_JOB, tolerance={"rows": 2}) == 1
+    refused = work.result(work.pid)
+    assert refused["error"] == "InputError"
+    for words in (
+        "3 of 19 records are bad (15.79%), 2 of them refused by the web service",
+        "the contract bears 2.",
+        "Nothing was published",
+        "run again, which scores nothing twice",
+    ):
+        assert words in refused["text"]
+    assert work.names("published/") == []
+    assert not list(work.home.glob("runs/*/predictions.csv"))
+    (quarantine,) = work.home.glob("runs/*/quarantine.csv")
+    assert quarantine.read_text().count("refused_by_service") == 2
+    assert str(quarantine) in refused["text"]
+    jobs = work.job_ids
+
+    manifest = work.must_run(rows_per_job=PER_JOB, tolerance={"rows": 3})
+
+    assert work.job_ids == jobs
+    require_isolated(work, manifest, clean, refusing, [5, 12])
+
+
 def test_another_generation_begins_with_whole_shards(work: Any, clean: bytes, refusing: Any):
     work.rows = poisoned([5])
     first = work.must_run(rows_per_job=PER_JOB)

@@ -10,7 +10,10 @@ import requests
 
 
 def test_a_sweep_leaves_a_table_of_what_it_did(repository: Path, stack_environment: dict[str, str], prefect_api: str):
-    program = "from flows.sweep import sweep; print(sweep(live_jobs='leave', idle_minutes=0, keep_days=None))"
+    program = (
+        "import asyncio; from flows.sweep import sweep;"
+        "print(asyncio.run(sweep(live_jobs='leave', idle_minutes=0, keep_days=None)))"
+    )
     own = {"BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}"}
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -55,7 +55,7 @@ def record(run_key=KEY):
 
 
 def open_shard(journal, shard, session="one", generation=1):
-    return ShardJournal(journal, shard, session=session, generation=generation)
+    return ShardJournal(journal, shard, session=session, generation=generation, found=journal.read_shard(shard.name))
 
 
 def test_a_run_is_read_as_it_was_written(journal):
