@@ -31,6 +31,14 @@ def profile_name(folder: str) -> str:
     return f"{folder}/profile.json"
 
 
+def put_profile(documents: Documents, folder: str, profile: OutputProfile) -> None:
+    """Put the profile into the folder of a version that has no manifest yet, so that nobody reads it."""
+    name = profile_name(folder)
+    # An execution that ended before its manifest may have left one.
+    documents.delete(name)
+    documents.create(name, profile.model_dump_json().encode())
+
+
 def last_good(documents: Documents, dataset: str, *, other_than: str = "") -> LastGood | None:
     """The current version of a dataset, or the one before it where that is of the run itself; None when there is none.
 

@@ -17,6 +17,7 @@ from scoring.settings import RunSettings
 from scoring.shard_journal import ShardJournal
 from scoring.shards import Shard
 from scoring.stopping import Stop
+from scoring.versions import version_folder
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +91,11 @@ class OpenRun:
         """Wait as long as the run goes on."""
         self.stop.sleep(seconds)
         self.check()
+
+    @property
+    def version_folder(self) -> str:
+        """Where this generation of the run is published."""
+        return version_folder(self.plan.contract, self.record.run_date, self.plan.run_key, self.record.generation)
 
     def input_name(self, shard: Shard) -> str:
         """The blob that the web service reads for a shard."""

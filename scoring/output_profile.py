@@ -118,7 +118,7 @@ def profile_predictions(path: Path, *, n_kept: int, last: OutputProfile | None =
     before = {column.name: column for column in last.columns} if last else {}
     own = [_Histogram(tally.edges()) for tally in tallies]
     compared = [
-        _Histogram(np.array(before[name].edges)) if name in before and before[name].edges else histogram
+        _Histogram(np.array(before[name].edges)) if name in before and before[name].is_numeric else histogram
         for name, histogram in zip(names, own, strict=True)
     ]
     _count(file, places, tallies, [own, compared])

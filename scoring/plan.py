@@ -9,6 +9,7 @@ import pandas as pd
 
 from bes.blobs import StoredBlob
 from bes.protocol import JobState
+from scoring.contract.model import GoldenRow
 from scoring.contract.reading.accepted import AcceptedFile
 from scoring.manifest import InputFile
 from scoring.shards import Shard
@@ -40,6 +41,11 @@ class RunFolder:
     def manifest(self) -> Path:
         """What ran on what, and what came out."""
         return self.path / "manifest.json"
+
+    @property
+    def gates(self) -> Path:
+        """What the gates before publishing say, whatever became of the run."""
+        return self.path / "gates.json"
 
     @property
     def data_docs(self) -> Path:
@@ -75,6 +81,7 @@ class RunPlan:
         shows_keys: Whether pages and logs may show keys.
         accepted: The input files, and which of their records are scored.
         findings_by_rule: Columns severity, column, rule, message, count and example; one row for each broken rule.
+        golden: The contract's rows whose output is known.
     """
 
     run_key: str
@@ -93,6 +100,17 @@ class RunPlan:
     data_docs_index: Path
     findings_by_rule: pd.DataFrame
     started_at: datetime
+    golden: tuple[GoldenRow, ...] = ()
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Columns that the web service is given, in the order of its input port."""
+        return self.shards[0].sent
+
+    @property
+    def n_kept(self) -> int:
+        """How many columns of the predictions come from the rows themselves; they are the first ones."""
+        return len(self.shards[0].kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,6 +80,7 @@ def validate_and_plan(
         data_docs_index=checked.docs_index,
         findings_by_rule=summarise(checked.findings),
         started_at=started_at,
+        golden=contract.golden,
     )
 
 

@@ -11,6 +11,8 @@ import yaml
 from bes.errors import ConfigurationError, InputError, IntegrityError, RunHeld
 from bes.protocol import JobState, JobStatus
 from bes.settings import Connections, EndpointSettings
+from scoring.gates.judging import judge_run
+from scoring.gates.settings import GateSettings
 from scoring.journal import RunState, work_plan
 from scoring.opening import open_run
 from scoring.plan import Job, Outcome, RefusedRow, ScoredShard
@@ -105,7 +107,8 @@ class Home:
             run_date=RUN_DATE, rescore=rescore, stop=Stop(),
         )  # fmt: skip
         scored = self.score(plan)
-        manifest = publish_run(run, scored, merge_and_balance(plan, scored))
+        books = merge_and_balance(plan, scored)
+        manifest = publish_run(run, scored, books, judge_run(run, books, [], GateSettings()))
         run.close()
         plan.folder.discard_work()
         self.run_key = plan.run_key
@@ -138,7 +141,7 @@ class Home:
             if taken.run is None:
                 return summarise(taken, fetch(taken))
             merged = merge(taken, self.score(taken.run.plan))
-            return summarise(taken, publish(taken, merged))
+            return summarise(taken, publish(taken, merged, GateSettings()))
         finally:
             taken.close()
 
