@@ -4,6 +4,7 @@
 ScoringError                       the root: what happened, to which object, what to do next
 ├── InputError                     the input or the contract is wrong: mend it, run again
 ├── ConfigurationError             a setting is missing or contradicts another
+├── GateStopped                    a gate before publishing does not hold: what is scored is kept, and not published
 └── RemoteError                    the gateway, the web service or the storage
     ├── Unavailable                may pass by itself; `was_sent` tells whether the request can have had an effect
     │   └── Throttled              the gateway refuses the call, and may say when to come back (`retry_after_seconds`)
@@ -56,6 +57,20 @@ class ConfigurationError(ScoringError):
     """A setting is missing or contradicts another."""
 
     exit_code = 2
+
+
+class GateStopped(ScoringError):
+    """A gate before publishing does not hold, and its setting says to stop.
+
+    Args:
+        gates: The names of those that stopped the run.
+    """
+
+    exit_code = 3
+
+    def __init__(self, what: str, next_step: str, gates: Sequence[str]) -> None:
+        super().__init__(what, next_step, tuple(gates))
+        self.gates = tuple(gates)
 
 
 class RemoteError(ScoringError):

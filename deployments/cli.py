@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from pydantic import ValidationError
 
@@ -26,6 +26,7 @@ from deployments.embedded import environment_of, surroundings
 from deployments.flow_process import FlowParameters, run_flow, settings_problem
 from deployments.requeue_cli import add_requeue_command
 from scoring.contract.loading import load_contract
+from scoring.gates.settings import GATES, Action, GateSettings
 from scoring.inputs import find_inputs
 from scoring.settings import RunSettings
 from scoring.summary import RunSummary
@@ -42,7 +43,7 @@ _INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 service, 2 input or settings, 130 interrupted."""
+    """Run one command; returns the exit code: 0 done, 1 service, 2 input or settings, 3 gate, 130 interrupted."""
     options = _parser().parse_args(arguments)
     _take_interrupts()
     with progress_on(sys.stderr, verbose=options.verbose):
@@ -89,6 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--rows-per-job", type=_positive, metavar="N", help="most rows that one BES job is given")
     run.add_argument("--run-date", type=date.fromisoformat, help="date (ISO) under which the result is published")
     run.add_argument("--rescore", action="store_true", help="score again, although the result is published")
+    run.add_argument(
+        "--gate", action="append", type=_gate, metavar="GATE=ACTION", default=[], help="off, warn or stop for this run"
+    )
     run.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     run.set_defaults(command=_run)
 
@@ -120,6 +124,15 @@ def _positive(text: str) -> int:
     return number
 
 
+def _gate(text: str) -> tuple[str, str]:
+    gate, _, action = text.partition("=")
+    if gate not in GATES or action not in get_args(Action):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not one of {', '.join(GATES)} with {' or '.join(f'={action}' for action in get_args(Action))}"
+        )
+    return gate, action
+
+
 def _demo(options: argparse.Namespace) -> int:
     contract = str(SAMPLE_CONTRACT)
     parameters = FlowParameters(inputs=[str(SAMPLE)], contract=contract, rows_per_job=SAMPLE_ROWS_PER_JOB)
@@ -133,6 +146,7 @@ def _run(options: argparse.Namespace) -> int:
         rows_per_job=options.rows_per_job,
         run_date=options.run_date,
         rescore=options.rescore,
+        gates=dict(options.gate) or None,
     )
     return _score(options, parameters, use_settings=True)
 
@@ -141,6 +155,7 @@ def _score(options: argparse.Namespace, parameters: FlowParameters, *, use_setti
     # What is wrong at a glance is told before anything is started.
     find_inputs(parameters.inputs)
     load_contract(parameters.contract, RunSettings().contracts_dir)
+    GateSettings()
     with surroundings(use_settings=use_settings, with_prefect=True) as chosen:
         result = run_flow(parameters, environment=environment_of(chosen), verbose=options.verbose)
     if result.summary is None:

@@ -11,8 +11,9 @@ from bes.client import BesClient
 from bes.errors import InputError
 from bes.settings import EndpointSettings
 from deployments.console import say, show
-from scoring.contract.against_service import compare_golden_rows, compare_with_service
+from scoring.contract.against_service import compare_with_service
 from scoring.contract.drafting.draft import contract_name, draft_contract
+from scoring.contract.golden import compare_golden_rows
 from scoring.contract.loading import find_contract, load_contract
 from scoring.contract.model import NAME_STEP, Contract, ContractName
 from scoring.contract.problem import ContractProblem

@@ -17,11 +17,12 @@ from bes.redaction import redact
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.console import progress_on
 from deployments.processes import Environment, start_apart
+from scoring.gates.settings import GateSettings
 from scoring.requeue.summary import RequeueSummary
 from scoring.settings import RunSettings
 from scoring.summary import RunSummary
 
-_SETTINGS = (EndpointSettings, StorageSettings, RunSettings)
+_SETTINGS = (EndpointSettings, StorageSettings, RunSettings, GateSettings)
 
 _CANCEL_SECONDS = 60.0
 """An interrupted run cancels its jobs, and Prefect sends its last events; then it is killed."""
@@ -37,6 +38,7 @@ class FlowParameters(BaseModel):
     rows_per_job: int | None
     run_date: date | None = None
     rescore: bool = False
+    gates: dict[str, str] | None = None
 
 
 class RequeueParameters(BaseModel):

@@ -16,6 +16,7 @@ from bes.errors import ScoringError
 from bes.settings import Connections
 from flows.missed_runs import MissedRuns, skipped
 from flows.steps import few_threads, steps_of
+from scoring.gates.settings import GateSettings
 from scoring.open_run import OpenRun
 from scoring.pipeline import score_shards
 from scoring.plan import RunPlan
@@ -28,6 +29,8 @@ from tasks.artifacts import fetch_result, write_artifacts
 from tasks.cancel import cancel_jobs
 from tasks.check import check_row_count
 from tasks.connections import resolve_connections
+from tasks.gates import check_gates
+from tasks.golden import ask_golden_rows, score_golden_rows
 from tasks.open import open_journal
 from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 from tasks.validate import validate_input
@@ -71,11 +74,16 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
     retries: Annotated[
         RetrySettings, Field(description="How often and how patiently a step is repeated after an outage.")
     ] = DEFAULT_RETRIES,
+    gates: Annotated[
+        GateSettings | None,
+        Field(description="What is asked before it is published; what is not given, the worker's environment says."),
+    ] = None,
 ) -> RunSummary | State[None]:
     """Score CSV files and account for every row. The same work, begun before, goes on where it stands.
 
     Raises:
         InputError: The input or the contract is wrong; nothing was sent.
+        GateStopped: A gate does not hold and stops the run; what is scored is kept.
         RemoteError: The gateway, the web service or the storage failed. Jobs of a run that is over are cancelled; after
             an outage they are left for the next run of the same work.
     """
@@ -83,7 +91,7 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
     if end is not None:
         return end
     connections = await asyncio.to_thread(resolve_connections)
-    settings = RunSettings()
+    settings, asked = RunSettings(), gates or GateSettings()
     if rows_per_job is not None:
         settings = settings.model_copy(update={"rows_per_job": rows_per_job})
     session = uuid.uuid4().hex[:12]
@@ -97,9 +105,12 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
         run = await asyncio.to_thread(open_journal, plan, connections, settings, stop, writer, day, rescore)
         if run.is_published:
             return await asyncio.to_thread(fetch_result, run)
+        golden = await asyncio.to_thread(retries.applied_to(ask_golden_rows), run, asked)
+        golden = await asyncio.to_thread(retries.applied_to(score_golden_rows), run, asked, golden)
         scored = await asyncio.to_thread(score_shards, run, steps_of(run, retries))
         books = await asyncio.to_thread(check_row_count, scored, run)
-        return await asyncio.to_thread(write_artifacts, run, scored, books)
+        judged = await asyncio.to_thread(check_gates, run, books, golden, asked)
+        return await asyncio.to_thread(write_artifacts, run, scored, books, judged)
     except BaseException as error:
         stop.set()
         if run is not None and not run.is_published:

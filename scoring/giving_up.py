@@ -4,14 +4,14 @@ import logging
 import time
 
 from bes.client import BesClient
-from bes.errors import InputError, IntegrityError, JobFailed, JobTimedOut, NotFound, Rejected, ScoringError
+from bes.errors import GateStopped, InputError, IntegrityError, JobFailed, JobTimedOut, NotFound, Rejected, ScoringError
 from scoring.jobs import cancel_jobs
 from scoring.open_run import OpenRun
 from scoring.shard_journal import ShardJournal
 
 logger = logging.getLogger(__name__)
 
-_DECIDED = (InputError, JobFailed, JobTimedOut, IntegrityError, Rejected, NotFound)
+_DECIDED = (InputError, GateStopped, JobFailed, JobTimedOut, IntegrityError, Rejected, NotFound)
 """With these the run is over. Anything else is an outage, another process or a mistake here: the jobs are healthy."""
 
 _PAUSES_SECONDS = (1.0, 4.0)

@@ -129,6 +129,19 @@ def wait_for_jobs(run: OpenRun, client: BesClient, started: StartedJobs) -> None
     )
 
 
+def wait_for_job(run: OpenRun, client: BesClient, job: Job) -> JobState:
+    """The final state of one started job. The journal knows of it."""
+    known = known_end(run, job)
+    if known is not None:
+        return known
+    ends: list[JobState] = []
+    started = StartedJobs(lambda _job, state: ends.append(state))
+    started.add(job)
+    started.feed.close()
+    wait_for_jobs(run, client, started)
+    return ends[0]
+
+
 def known_end(run: OpenRun, job: Job) -> JobState | None:
     """The state of a finished job of which the journal knows; None while the web service is to be asked."""
     last = run.journal_of(job.shard).last

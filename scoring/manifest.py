@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import date, datetime
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -64,6 +65,28 @@ class RequeuedFrom(_Entry):
     jobs: list[JobEntry]
 
 
+class GateResult(_Entry):
+    """One gate before publishing, for the run as a whole or for one output column.
+
+    Args:
+        name: Of the gate, as its setting is called.
+        column: None where it is about the whole run.
+        value: What was measured; None where there is nothing to measure.
+        threshold: What `value` may be at most; None where nothing is measured.
+        action: What follows when it does not hold.
+        passed: Whether it holds. A gate that does not apply does.
+        message: What was found, in words.
+    """
+
+    name: str
+    column: str | None = None
+    value: float | None = None
+    threshold: float | None = None
+    action: Literal["warn", "stop"]
+    passed: bool
+    message: str
+
+
 class Manifest(_Entry):
     """Everything about a finished run. Paths are absolute; times are ISO 8601 in UTC.
 
@@ -75,6 +98,7 @@ class Manifest(_Entry):
         run_date: The date under which it is published.
         published: Folder of its version in the container.
         requeued_from: The versions that it was made from by `requeue`, the oldest first.
+        gates: What was asked before it was published.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -103,6 +127,7 @@ class Manifest(_Entry):
     run_date: date | None = None
     published: str | None = None
     requeued_from: tuple[RequeuedFrom, ...] = ()
+    gates: tuple[GateResult, ...] = ()
 
     def write(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""

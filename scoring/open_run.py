@@ -20,6 +20,7 @@ from scoring.settings import RunSettings
 from scoring.shard_journal import ShardJournal
 from scoring.shards import Shard
 from scoring.stopping import Stop
+from scoring.versions import version_folder
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +100,11 @@ class OpenRun:
     def client(self) -> BesClient:
         """A client whose calls count against the budget of the run, and which waits as long as the run goes on."""
         return BesClient(self.endpoint, governor=self.governor, sleep=self.sleep)
+
+    @property
+    def version_folder(self) -> str:
+        """Where this generation of the run is published."""
+        return version_folder(self.plan.contract, self.record.run_date, self.plan.run_key, self.record.generation)
 
     def input_name(self, shard: Shard) -> str:
         """The blob that the web service reads for a shard."""

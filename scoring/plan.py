@@ -9,7 +9,7 @@ import pandas as pd
 
 from bes.blobs import StoredBlob
 from bes.protocol import JobState
-from scoring.contract.model import Tolerance
+from scoring.contract.model import GoldenRow, Tolerance
 from scoring.contract.reading.accepted import AcceptedFile
 from scoring.manifest import InputFile
 from scoring.shards import Shard
@@ -41,6 +41,11 @@ class RunFolder:
     def manifest(self) -> Path:
         """What ran on what, and what came out."""
         return self.path / "manifest.json"
+
+    @property
+    def gates(self) -> Path:
+        """What the gates before publishing say, whatever became of the run."""
+        return self.path / "gates.json"
 
     @property
     def data_docs(self) -> Path:
@@ -78,6 +83,7 @@ class RunPlan:
         findings_by_rule: Columns severity, column, rule, message, count and example; one row for each broken rule.
         contract_file: Path of the contract; None where a run is made of others' rows.
         tolerance: How many rows that are not scored the run bears; those that the web service refuses count as well.
+        golden: The contract's rows whose output is known.
     """
 
     run_key: str
@@ -98,6 +104,17 @@ class RunPlan:
     started_at: datetime
     contract_file: Path | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
+    golden: tuple[GoldenRow, ...] = ()
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Columns that the web service is given, in the order of its input port."""
+        return self.shards[0].sent
+
+    @property
+    def n_kept(self) -> int:
+        """How many columns of the predictions come from the rows themselves; they are the first ones."""
+        return len(self.shards[0].kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,14 +9,16 @@ from bes.errors import InputError, IntegrityError
 from bes.files import replacing, sha256_of
 from scoring.books import Books
 from scoring.contract.breaker import exceeded
+from scoring.gates.judging import Judged
 from scoring.journal import RunState
 from scoring.keys import balance_keys
+from scoring.last_good import put_profile
 from scoring.manifest import JobEntry, Manifest
 from scoring.open_run import OpenRun
 from scoring.plan import Outcome, RunPlan, ScoredShard
 from scoring.predictions import merge_predictions
 from scoring.refused import write_quarantine
-from scoring.versions import Version, point_to, version_folder
+from scoring.versions import Version, point_to, read_manifest
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +81,7 @@ def _require_tolerated(plan: RunPlan, books: Books) -> None:
     )
 
 
-def publish_run(run: OpenRun, outcome: Outcome, books: Books) -> Manifest:
+def publish_run(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) -> Manifest:
     """Publish what was written aside and checked; its manifest, which a version of the same run may have already.
 
     Raises:
@@ -87,12 +89,14 @@ def publish_run(run: OpenRun, outcome: Outcome, books: Books) -> Manifest:
     """
     run.check()
     plan = run.plan
-    folder = version_folder(plan.contract, run.record.run_date, plan.run_key, run.record.generation)
-    manifest = _published_manifest(run, folder)
+    folder = run.version_folder
+    manifest = read_manifest(run.journal.documents, folder)
     if manifest is None:
-        manifest = _manifest(run, outcome.scored, books, folder)
+        manifest = _manifest(run, outcome.scored, books, folder).model_copy(update={"gates": judged.results})
         _upload(run, plan.folder.predictions_aside, f"{folder}/{_PREDICTIONS}")
         _upload(run, plan.folder.quarantine_aside, f"{folder}/{_QUARANTINE}")
+        run.check()
+        put_profile(run.journal.documents, folder, judged.profile)
         run.journal.documents.create(f"{folder}/{_MANIFEST}", _as_bytes(manifest))
     elif manifest.predictions_sha256 != sha256_of(plan.folder.predictions_aside):
         raise IntegrityError(
@@ -117,7 +121,7 @@ def fetch_published(run: OpenRun) -> Manifest:
         NotFound: It was removed since.
     """
     plan, folder = run.plan, run.record.published
-    manifest = _published_manifest(run, folder or "")
+    manifest = read_manifest(run.journal.documents, folder or "")
     if folder is None or manifest is None:
         raise IntegrityError(
             f"The journal of run {plan.run_key} says that it is published as {folder!r}, but no manifest is there.",
@@ -132,11 +136,6 @@ def fetch_published(run: OpenRun) -> Manifest:
     run.store.download(f"{folder}/{_QUARANTINE}", plan.folder.quarantine)
     logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
     return _at_home(manifest, plan)
-
-
-def _published_manifest(run: OpenRun, folder: str) -> Manifest | None:
-    found = run.journal.documents.read(f"{folder}/{_MANIFEST}")
-    return None if found is None else Manifest.model_validate_json(found.content)
 
 
 def _upload(run: OpenRun, path: Path, name: str) -> None:

@@ -26,6 +26,7 @@ class Shard:
         key: The column that a row is known by; None where it is known by its place.
         passthrough: Columns that stay here and are joined to the predictions.
         part: Which part of the shard it is, when that was halved: 0 or 1 for each time. Empty for all of it.
+        called: Name of a shard that is none of the input, in place of its position.
     """
 
     index: int
@@ -37,6 +38,7 @@ class Shard:
     key: str | None
     passthrough: tuple[str, ...]
     part: str = ""
+    called: str = ""
 
     @property
     def file(self) -> str:
@@ -46,11 +48,15 @@ class Shard:
     @property
     def name(self) -> str:
         """Its part of the names of files and blobs; in the order of the rows."""
+        if self.called:
+            return self.called
         return f"{self.index:05d}-{self.part}" if self.part else f"{self.index:05d}"
 
     @property
     def number(self) -> str:
         """Its position in the run, and which part of the shard it is."""
+        if self.called:
+            return self.called
         return f"{self.index}-{self.part}" if self.part else f"{self.index}"
 
     @property

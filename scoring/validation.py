@@ -82,6 +82,7 @@ def validate_and_plan(
         started_at=started_at,
         contract_file=find_contract(contract_name, settings.contracts_dir).resolve(),
         tolerance=contract.tolerance,
+        golden=contract.golden,
     )
 
 

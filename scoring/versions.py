@@ -8,6 +8,7 @@ from bes.documents import Documents
 from bes.errors import Conflict, InputError
 from scoring.attempts import SCHEMA_VERSION, Record
 from scoring.journal import as_bytes, parse
+from scoring.manifest import Manifest
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,12 @@ def read_latest(documents: Documents, dataset: str) -> Latest | None:
     """What is published; None when nothing ever was."""
     found = documents.read(latest_name(dataset))
     return None if found is None else parse(Latest, found)
+
+
+def read_manifest(documents: Documents, folder: str) -> Manifest | None:
+    """The manifest of a version; None when that is not whole, and nobody has seen it."""
+    found = documents.read(f"{folder}/manifest.json")
+    return None if found is None else Manifest.model_validate_json(found.content)
 
 
 def point_to(documents: Documents, dataset: str, version: Version) -> Latest:

@@ -7,18 +7,22 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from scoring.books import Books
+from scoring.gates.judging import Judged, told
 from scoring.manifest import Manifest
 from scoring.open_run import OpenRun
 from scoring.plan import Outcome, RunPlan
 from scoring.publishing import fetch_published, publish_run
 from scoring.summary import RunSummary
 
+_NAMED = 20
+"""Gates that the summary names; the manifest has all."""
+
 
 # Not cached: it writes files.
 @task(task_run_name="write artifacts", cache_policy=NO_CACHE)
-def write_artifacts(run: OpenRun, outcome: Outcome, books: Books) -> RunSummary:
+def write_artifacts(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) -> RunSummary:
     """Publish the run and leave its evidence."""
-    manifest = publish_run(run, outcome, books)
+    manifest = publish_run(run, outcome, books, judged)
     return _leave_evidence(manifest, run.plan)
 
 
@@ -78,4 +82,12 @@ def _markdown(manifest: Manifest, plan: RunPlan) -> str:
 - quarantine: `{manifest.quarantine}`
 - manifest: `{plan.folder.manifest}`
 - Data Docs: `{manifest.data_docs}`
-"""
+{_gates(manifest)}"""
+
+
+def _gates(manifest: Manifest) -> str:
+    failed = [told(result) for result in manifest.gates if not result.passed]
+    if not failed:
+        return ""
+    others = f"\n- and {len(failed) - _NAMED:,} others" if len(failed) > _NAMED else ""
+    return "\n**Gates that do not hold**\n\n" + "\n".join(f"- {line}" for line in failed[:_NAMED]) + others + "\n"

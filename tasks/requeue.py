@@ -5,6 +5,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from bes.settings import Connections
+from scoring.gates.settings import GateSettings
 from scoring.manifest import Manifest
 from scoring.plan import Outcome
 from scoring.requeue import requeueing
@@ -34,7 +35,7 @@ def merge_rows(outcome: Outcome, taken: Requeue) -> Merged:
 @task(task_run_name="publish version", cache_policy=NO_CACHE)
 def publish_version(taken: Requeue, merged: Merged) -> RequeueSummary:
     """Publish the run anew, and leave its evidence."""
-    return _leave_evidence(requeueing.publish(taken, merged), taken)
+    return _leave_evidence(requeueing.publish(taken, merged, GateSettings()), taken)
 
 
 # Not cached: it writes files.

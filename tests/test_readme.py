@@ -10,6 +10,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from bes.settings import EndpointSettings, StorageSettings
+from scoring.gates.settings import GateSettings
 from scoring.settings import RunSettings
 from service.declaration import load_declaration
 from service.gateway_settings import GatewaySettings
@@ -80,7 +81,9 @@ def test_the_demo_ends_as_the_readme_shows(
     assert without_what_differs(output) == without_what_differs(shown)
 
 
-@pytest.mark.parametrize("settings", [EndpointSettings, StorageSettings, RunSettings, ServiceSettings, GatewaySettings])
+@pytest.mark.parametrize(
+    "settings", [EndpointSettings, StorageSettings, RunSettings, GateSettings, ServiceSettings, GatewaySettings]
+)
 def test_every_setting_is_documented_with_its_default(readme: str, settings: type[BaseSettings]):
     prefix = settings.model_config["env_prefix"]
     assert settings.model_fields

@@ -1,19 +1,13 @@
-"""A contract beside the web service that it is for: ports, columns and types, and rows whose output is known."""
+"""A contract beside the web service that it is for: ports, columns and types."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from pydantic import JsonValue
-
-from bes.client import BesClient
 from bes.description import Port, ServiceDescription, ServiceType
-from bes.errors import Rejected
-from bes.protocol import ExecuteRequest, Table
-from scoring.contract.model import Contract, GoldenRow
+from scoring.contract.model import Contract
 from scoring.contract.problem import ContractProblem
 from scoring.contract.rules.column_types import ANY, ColumnType
-from scoring.contract.spelling import choose_from, nearest, shown
+from scoring.contract.spelling import choose_from, nearest
 
 # What the cells of a column may be, for each type that a service reads out of them; text takes anything.
 _FITTING: Final[Mapping[ServiceType, tuple[ColumnType, ...]]] = {
@@ -22,9 +16,6 @@ _FITTING: Final[Mapping[ServiceType, tuple[ColumnType, ...]]] = {
     "boolean": ("boolean",),
     "date-time": ("date", "string"),
 }
-
-# Digits beyond these differ between machines that compute the same.
-_RELATIVE_TOLERANCE: Final = 1e-9
 
 
 def compare_with_service(contract: Contract, service: ServiceDescription) -> list[ContractProblem]:
@@ -39,41 +30,6 @@ def compare_with_service(contract: Contract, service: ServiceDescription) -> lis
 def fitting_types(wanted: ServiceType | None) -> tuple[ColumnType, ...]:
     """The declared types that a service can read as the type that it wants; all where that is not known."""
     return ANY if wanted is None else _FITTING.get(wanted, ANY)
-
-
-def compare_golden_rows(contract: Contract, client: BesClient) -> list[ContractProblem]:
-    """Let the web service score the rows whose output is known, in one call of RRS, and compare.
-
-    Numbers are compared as numbers, everything else as text.
-
-    Returns:
-        All that comes back otherwise than the contract says.
-
-    Raises:
-        RemoteError: The gateway or the web service does not answer.
-    """
-    if not contract.golden:
-        return []
-    inputs = {
-        port: Table(column_names=list(names), values=[[row.input[name] for name in names] for row in contract.golden])
-        for port, names in contract.inputs.items()
-    }
-    try:
-        response = client.execute(ExecuteRequest(inputs=inputs, global_parameters={}))
-    except Rejected as error:
-        return [ContractProblem("golden", error.what, "Mend the rows, or the columns under `inputs`.")]
-    if contract.output not in response.results:
-        what = f"The web service answers without the output port {contract.output!r}."
-        return [ContractProblem("output", what, choose_from(contract.output, response.results))]
-    table = response.results[contract.output].value
-    if len(table.values) != len(contract.golden):
-        what = f"The web service answers {len(contract.golden)} rows with {len(table.values)}."
-        return [ContractProblem("golden", what, "Ask its owner: one row must come back for each.")]
-    return [
-        problem
-        for index, (row, cells) in enumerate(zip(contract.golden, table.values, strict=True))
-        for problem in _row(f"golden[{index}].output", row, dict(zip(table.column_names or [], cells, strict=False)))
-    ]
 
 
 def _inputs(contract: Contract, service: ServiceDescription) -> Iterator[ContractProblem]:
@@ -120,27 +76,3 @@ def _output(contract: Contract, service: ServiceDescription) -> Iterator[Contrac
             if name not in columns:
                 what = f"The output port has no column {name!r}."
                 yield ContractProblem(f"golden[{index}].output", what, choose_from(name, columns))
-
-
-def _row(member: str, row: GoldenRow, cells: Mapping[str, JsonValue]) -> Iterator[ContractProblem]:
-    for name, wanted in row.output.items():
-        found = cells.get(name)
-        if name not in cells:
-            what = f"The web service answers without the column {name!r}."
-            yield ContractProblem(member, what, choose_from(name, cells))
-        elif not _is_same(wanted, "" if found is None else str(found)):
-            what = f"The web service answers {shown(str(found))} instead of {shown(wanted)}."
-            yield ContractProblem(f"{member}.{name}", what, "Ask its owner what changed, or mend the contract.")
-
-
-def _is_same(wanted: str, found: str) -> bool:
-    if wanted == found:
-        return True
-    try:
-        return int(wanted) == int(found)
-    except ValueError:
-        pass
-    try:
-        return math.isclose(float(wanted), float(found), rel_tol=_RELATIVE_TOLERANCE)
-    except ValueError:
-        return wanted.lower() in ("true", "false") and wanted.lower() == found.lower()

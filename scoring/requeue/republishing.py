@@ -11,6 +11,8 @@ from pathlib import Path
 from bes.errors import IntegrityError
 from bes.files import replacing, sha256_of
 from bes.settings import EndpointSettings
+from scoring.gates.judging import Judged
+from scoring.last_good import put_profile
 from scoring.manifest import Manifest
 from scoring.plan import RunFolder
 from scoring.requeue.base import MANIFEST, MENDED, PREDICTIONS, QUARANTINE, Base, read_manifest
@@ -45,7 +47,14 @@ def _claim(held: HeldRun, base: Base) -> str:
 
 
 def publish_merged(
-    held: HeldRun, base: Base, work: MendedWork, merged: Merged, *, folder: RunFolder, endpoint: EndpointSettings
+    held: HeldRun,
+    base: Base,
+    work: MendedWork,
+    merged: Merged,
+    judged: Judged,
+    *,
+    folder: RunFolder,
+    endpoint: EndpointSettings,
 ) -> Manifest:
     """Publish what was merged, and bring it home.
 
@@ -54,14 +63,16 @@ def publish_merged(
         base: The version that rows were added to.
         work: The mended rows.
         merged: What was written aside and checked.
+        judged: What the gates say of it.
         folder: Of the run.
         endpoint: The web service that scored the rows.
     """
     place = _claim(held, base)
     for name in (PREDICTIONS, QUARANTINE, MENDED):
         _upload(held, merged.folder / name, f"{place}/{name}")
-    manifest = _manifest(held, base, work, merged, endpoint, place)
+    manifest = _manifest(held, base, work, merged, endpoint, place).model_copy(update={"gates": judged.results})
     held.check()
+    put_profile(held.journal.documents, place, judged.profile)
     held.journal.documents.create(f"{place}/{MANIFEST}", _as_bytes(manifest))
     _reveal(held, manifest, place)
     with replacing(folder.predictions) as part:

@@ -1,7 +1,7 @@
 """Requeue mended rows of a published run: take it up, have the rows scored as any others, publish the run anew."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bes.blobs import BlobStore
@@ -9,12 +9,22 @@ from bes.errors import InputError
 from bes.files import sha256_of
 from bes.settings import Connections, EndpointSettings
 from scoring.contract.loading import load_contract
+from scoring.gates.judging import judge_output, leave_evidence
+from scoring.gates.settings import GOLDEN, GateSettings
 from scoring.journal import RunState, work_plan
 from scoring.manifest import Manifest
 from scoring.open_run import OpenRun
 from scoring.opening import open_run
 from scoring.plan import Outcome, RunFolder
-from scoring.requeue.base import Base, as_mended, cells_by_place, check_again, fetch_base, require_same_work
+from scoring.requeue.base import (
+    PREDICTIONS,
+    Base,
+    as_mended,
+    cells_by_place,
+    check_again,
+    fetch_base,
+    require_same_work,
+)
 from scoring.requeue.fixed import read_changes
 from scoring.requeue.held import HeldRun, hold_published
 from scoring.requeue.merging import Merged, merge_mended
@@ -186,10 +196,26 @@ def merge(requeue: Requeue, outcome: Outcome) -> Merged:
     return merged
 
 
-def publish(requeue: Requeue, merged: Merged) -> Manifest:
-    """Publish the run anew; returns the manifest of the new version."""
+def publish(requeue: Requeue, merged: Merged, gates: GateSettings) -> Manifest:
+    """Publish the run anew; returns the manifest of the new version.
+
+    The gates are asked again and stop nothing: what the run consists of was let through when it was published.
+    """
     work, run = _required(requeue)
-    return publish_merged(requeue.held, requeue.base, work, merged, folder=requeue.folder, endpoint=run.endpoint)
+    held, manifest = requeue.held, requeue.base.manifest
+    judged = judge_output(
+        merged.folder / PREDICTIONS,
+        n_kept=work.plan.n_kept,
+        n_scored=merged.books.n_scored,
+        documents=held.journal.documents,
+        dataset=manifest.contract,
+        run_key=manifest.run_key,
+        settings=gates.never_stopping(),
+    )
+    golden = [result for result in manifest.gates if result.name in GOLDEN]
+    judged = replace(judged, results=(*golden, *judged.results))
+    leave_evidence(requeue.folder, judged.results, run_key=manifest.run_key, last=judged.last)
+    return publish_merged(held, requeue.base, work, merged, judged, folder=requeue.folder, endpoint=run.endpoint)
 
 
 def fetch(requeue: Requeue) -> Manifest:

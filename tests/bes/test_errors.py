@@ -11,6 +11,7 @@ from bes.errors import (
     AccessDenied,
     ConfigurationError,
     Conflict,
+    GateStopped,
     InputError,
     IntegrityError,
     JobFailed,
@@ -46,6 +47,7 @@ SAMPLES = {
     JobFailed(WHAT, NEXT, "a", None): {"job_id": "a", "details": None},
     JobTimedOut(WHAT, NEXT, ["a", "b"]): {"job_ids": ("a", "b")},
     IntegrityError(WHAT, NEXT): {},
+    GateStopped(WHAT, NEXT, ["psi"]): {"gates": ("psi",)},
 }
 every_error = pytest.mark.parametrize(
     ("error", "fields"), SAMPLES.items(), ids=[type(error).__name__ for error in SAMPLES]
@@ -71,8 +73,9 @@ def test_the_text_says_what_happened_and_what_to_do(error, fields):
 
 
 @every_error
-def test_a_mistake_of_the_caller_ends_with_2_and_any_other_with_1(error, fields):
-    assert error.exit_code == (2 if isinstance(error, (InputError, ConfigurationError)) else 1)
+def test_a_mistake_of_the_caller_ends_with_2_a_gate_with_3_and_any_other_with_1(error, fields):
+    codes = {InputError: 2, ConfigurationError: 2, GateStopped: 3}
+    assert error.exit_code == codes.get(type(error), 1)
 
 
 def test_the_tree_in_the_docstring_is_the_tree_of_the_classes():

@@ -35,7 +35,10 @@ from bes.documents import Documents
 from bes.errors import ScoringError
 from bes.files import sha256_of
 from bes.settings import Connections, EndpointSettings, StorageSettings
-from scoring.contract.model import Tolerance
+from scoring.contract.model import GoldenRow, Tolerance
+from scoring.gates.golden import ask_at_once, score_in_a_job
+from scoring.gates.judging import judge_run
+from scoring.gates.settings import GateSettings
 from scoring.giving_up import give_up
 from scoring.jobs import start_shard, submit_shard, upload_shard, wait_for_jobs
 from scoring.journal import work_plan
@@ -215,6 +218,7 @@ def planned(command: dict[str, Any], session: str) -> RunPlan:
         findings_by_rule=pd.DataFrame(),
         started_at=datetime.now(UTC),
         tolerance=Tolerance(**command.get("tolerance", {})),
+        golden=tuple(GoldenRow(**row) for row in command.get("golden", ())),
     )
 
 
@@ -257,7 +261,7 @@ def requeue(command: dict[str, Any]) -> dict[str, Any]:
                 manifest = requeueing.fetch(taken)
             else:
                 scored = score_shards(taken.run, plain_steps(taken.run, client, pool, poller))
-                manifest = requeueing.publish(taken, requeueing.merge(taken, scored))
+                manifest = requeueing.publish(taken, requeueing.merge(taken, scored), GateSettings())
             return {"manifest": manifest.model_dump(mode="json")}
         finally:
             taken.close()
@@ -298,8 +302,12 @@ def score(command: dict[str, Any]) -> dict[str, Any]:
             if run.is_published:
                 manifest = fetch_published(run)
             else:
+                asked = GateSettings(**command.get("gates", {}))
+                golden = score_in_a_job(run, client, asked, ask_at_once(run, client, asked))
                 scored = score_shards(run, plain_steps(run, client, pool, poller))
-                manifest = publish_run(run, scored, merge_and_balance(plan, scored))
+                books = merge_and_balance(plan, scored)
+                judged = judge_run(run, books, golden, asked)
+                manifest = publish_run(run, scored, books, judged)
             return {"manifest": manifest.model_dump(mode="json")}
         except BaseException as error:
             stop.set()

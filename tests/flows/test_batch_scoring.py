@@ -83,6 +83,7 @@ def test_a_run_chains_its_tasks_and_leaves_artifacts_and_log_lines(
     (folder,) = (tmp_path / "runs").iterdir()
     expected = sorted(
         ["validate book_reviews", f"open run {folder.name}", "poll all jobs", "check row count", "write artifacts"]
+        + ["ask golden rows", "score golden rows", "check gates"]
         + [f"{step} shard {index}" for step in ("upload", "submit", "start", "download") for index in range(3)]
     )
     eventually(lambda: sorted(task["name"] for task in read(prefect_api, "task_runs", mine)) == expected)

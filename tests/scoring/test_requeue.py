@@ -11,8 +11,13 @@ import yaml
 from bes.errors import ConfigurationError, InputError, IntegrityError, RunHeld
 from bes.protocol import JobState, JobStatus
 from bes.settings import Connections, EndpointSettings
+from scoring.gates.judging import judge_run
+from scoring.gates.settings import GateSettings
 from scoring.journal import RunState, work_plan
+from scoring.last_good import profile_name
+from scoring.manifest import GateResult
 from scoring.opening import open_run
+from scoring.output_profile import OutputProfile
 from scoring.plan import Job, Outcome, RefusedRow, ScoredShard
 from scoring.publishing import merge_and_balance, publish_run
 from scoring.requeue.mended import MendedFile
@@ -20,11 +25,21 @@ from scoring.requeue.requeueing import Order, fetch, merge, publish, summarise, 
 from scoring.settings import RunSettings
 from scoring.stopping import Stop
 from scoring.validation import validate_and_plan
-from scoring.versions import Version, latest_name, point_to, put_after, read_latest, roll_back, version_folder
+from scoring.versions import (
+    Version,
+    latest_name,
+    point_to,
+    put_after,
+    read_latest,
+    read_manifest,
+    roll_back,
+    version_folder,
+)
 from scoring.writer import Writer
 from tests.scoring.accepting import AWKWARD, accept, read_csv, write_csv
 
 ENDPOINT = EndpointSettings(url="http://127.0.0.1:9/apim", workspace="w" * 32, service="5" * 32)
+GOLDEN = GateResult(name="golden_rows", value=0, threshold=0, action="stop", passed=True, message="as known")
 RUN_DATE = date(2024, 5, 1)
 MONDAY = [["id", "text"], ["a", "one"], ["", "no key"], ["c", "three"], ["d", ""], ["e", 'fi"ve'], ["d", "six"]]
 TUESDAY = [["id", "text"], ["h", ""], ["i", "nine"]]
@@ -105,7 +120,8 @@ class Home:
             run_date=RUN_DATE, rescore=rescore, stop=Stop(),
         )  # fmt: skip
         scored = self.score(plan)
-        manifest = publish_run(run, scored, merge_and_balance(plan, scored))
+        books = merge_and_balance(plan, scored)
+        manifest = publish_run(run, scored, books, judge_run(run, books, [GOLDEN], GateSettings()))
         run.close()
         plan.folder.discard_work()
         self.run_key = plan.run_key
@@ -138,7 +154,7 @@ class Home:
             if taken.run is None:
                 return summarise(taken, fetch(taken))
             merged = merge(taken, self.score(taken.run.plan))
-            return summarise(taken, publish(taken, merged))
+            return summarise(taken, publish(taken, merged, GateSettings()))
         finally:
             taken.close()
 
@@ -215,6 +231,19 @@ def test_rows_without_a_key_are_known_by_their_places_in_the_input(new_home):
         *(["monday.csv", str(record)] for record in range(1, 7)),
         *(["tuesday.csv", str(record)] for record in (1, 2)),
     ]
+
+
+def test_the_gates_are_asked_again_of_the_new_version_and_stop_nothing(home, monkeypatch):
+    monkeypatch.setenv("BATCH_SCORING_GATE_CONSTANT_OUTPUT", "stop")
+    monkeypatch.setenv("BATCH_SCORING_GATE_NULL_SHARE", "stop")
+    home.requeue(home.fix(ALL))
+    current, documents = home.latest().current, home.store.documents()
+    profile = OutputProfile.model_validate_json(documents.read(profile_name(current.folder)).content)
+    assert [(column.name, column.n_rows) for column in profile.columns] == [("capitals", 8)]
+    gates = read_manifest(documents, current.folder).gates
+    assert gates[0] == GOLDEN, "of the run itself, whose rows are not scored again"
+    assert {gate.name for gate in gates[1:]} == {"row_count", "null_share", "constant_output", "psi"}
+    assert {gate.action for gate in gates[1:]} == {"warn"}
 
 
 def test_the_same_file_again_gives_the_version_back_and_scores_nothing(home):

@@ -9,7 +9,8 @@ import pytest
 from bes.client import BesClient
 from bes.description import ServiceDescription, read_description
 from bes.settings import EndpointSettings
-from scoring.contract.against_service import compare_golden_rows, compare_with_service
+from scoring.contract.against_service import compare_with_service
+from scoring.contract.golden import compare_golden_rows
 from scoring.contract.loading import load_contract
 from scoring.contract.model import Contract
 from scoring.contract.problem import ContractProblem
