@@ -98,7 +98,7 @@ class BlobStore:
         """The small JSON blobs of the same container."""
         return Documents(self._container, self._place)
 
-    def upload(self, path: Path, name: str) -> StoredBlob:
+    def upload(self, path: Path, name: str, *, content_type: str = "text/csv") -> StoredBlob:
         """Store the file at `path` under a name that is not taken; a blob of the same content is left alone.
 
         Raises:
@@ -116,7 +116,7 @@ class BlobStore:
                     max_concurrency=_CONCURRENCY,
                     validate_content="md5",
                     metadata={"sha256": digest},
-                    content_settings=ContentSettings(content_type="text/csv"),
+                    content_settings=ContentSettings(content_type=content_type),
                 )
             except ResourceExistsError:
                 # A lost answer to our own upload, or somebody else's blob: the content tells.

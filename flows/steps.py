@@ -11,6 +11,7 @@ from scoring.open_run import OpenRun
 from scoring.rounds import Steps
 from tasks.download import download_output
 from tasks.poll import poll_status
+from tasks.progress import ProgressBar
 from tasks.retrying import RetrySettings
 from tasks.start import start_job
 from tasks.submit import submit_job
@@ -32,13 +33,13 @@ def steps_of(run: OpenRun, retries: RetrySettings) -> Steps:
         run: Whose shards they are.
         retries: Of the steps that may be repeated.
     """
-    same = unmapped(run)
+    same, bar = unmapped(run), ProgressBar(run)
     submit, start = retries.applied_to(submit_job), retries.applied_to(start_job)
     return Steps(
         upload=lambda shards: _all(upload_shard.map(shards, same)),
         submit=lambda shards: _all(submit.map(shards, same)),
         start=lambda jobs: _all(start.map(jobs, same)),
-        poll=lambda jobs: poll_status(jobs, run),
+        poll=lambda jobs: poll_status(jobs, run, bar),
         download=lambda jobs, states: _all(download_output.map(jobs, unmapped(states), same)),
     )
 

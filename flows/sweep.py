@@ -9,10 +9,13 @@ from typing import Annotated
 from prefect import flow
 from pydantic import Field
 
+from flows.run_logs import bring_logs_to_runs
 from scoring.sweeping import LiveJobs, SweepRules, Swept
 from tasks.connections import resolve_connections
 from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 from tasks.sweep import sweep_runs
+
+bring_logs_to_runs()
 
 
 @flow(name="sweep", validate_parameters=True)

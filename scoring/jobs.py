@@ -1,7 +1,7 @@
 """The steps of one shard: input up, job registered and started, output home. Each is written down before and after."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from bes.client import BesClient
@@ -111,8 +111,16 @@ def start_shard(run: OpenRun, client: BesClient, job: Job) -> Job:
     return job
 
 
-def wait_for_jobs(run: OpenRun, client: BesClient, jobs: Iterable[Job]) -> dict[str, JobState]:
+def wait_for_jobs(
+    run: OpenRun, client: BesClient, jobs: Iterable[Job], *, on_pause: Callable[[], None] = lambda: None
+) -> dict[str, JobState]:
     """The states of jobs by job id, once all have ended or one has ended in vain. The journal knows of each end.
+
+    Args:
+        run: It is held.
+        client: For the web service.
+        jobs: They are started.
+        on_pause: Called before each pause between two rounds.
 
     Raises:
         JobTimedOut: The run's own deadline has passed.
@@ -120,6 +128,11 @@ def wait_for_jobs(run: OpenRun, client: BesClient, jobs: Iterable[Job]) -> dict[
     by_id = {job.job_id: job for job in jobs}
     known = {job_id: state for job_id, job in by_id.items() if (state := _known_end(run, job)) is not None}
     wait = _Wait(run, client, by_id)
+
+    def pause(seconds: float) -> None:
+        on_pause()
+        run.sleep(seconds)
+
     polled = poll_jobs(
         wait.read_status,
         [job_id for job_id in by_id if job_id not in known],
@@ -127,7 +140,7 @@ def wait_for_jobs(run: OpenRun, client: BesClient, jobs: Iterable[Job]) -> dict[
         on_change=wait.tell,
         watch=wait.watch,
         is_enough=lambda state: state.status is not JobStatus.FINISHED,
-        sleep=run.sleep,
+        sleep=pause,
     )
     # Links to results are of no use here, and a signature in them would be handed on.
     return {**known, **{job_id: state.model_copy(update={"results": None}) for job_id, state in polled.items()}}

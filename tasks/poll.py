@@ -8,12 +8,15 @@ from bes.protocol import JobState
 from scoring import jobs
 from scoring.open_run import OpenRun
 from scoring.plan import Job
+from tasks.progress import ProgressBar
 
 
 # One task for all jobs: a task for each would store twenty times the events. Outages are the loop's business, so there
 # is nothing to retry. A run that is given up wakes it. Not cached: a status is never final here.
 @task(task_run_name="poll all jobs", cache_policy=NO_CACHE)
-def poll_status(started: list[Job], run: OpenRun) -> dict[str, JobState]:
-    """The states of the jobs by job id, once all have ended or one has ended in vain."""
+def poll_status(started: list[Job], run: OpenRun, bar: ProgressBar) -> dict[str, JobState]:
+    """The states of the jobs by job id, once all have ended or one has ended in vain; the progress bar moves."""
     with BesClient(run.endpoint, sleep=run.sleep) as client:
-        return jobs.wait_for_jobs(run, client, started)
+        states = jobs.wait_for_jobs(run, client, started, on_pause=bar.move)
+    bar.move(at_once=True)
+    return states
