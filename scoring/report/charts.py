@@ -126,7 +126,7 @@ def _shares(column: ColumnProfile) -> list[float]:
 
 
 def _says(pair: ColumnPair, *, has_before: bool) -> str:
-    words = f"distribution of {pair.now.name}: {_range(pair.now)}"
+    words = f"distribution of {pair.name}: {_range(pair.now)}"
     return f"{words}; in the last good run {_range(pair.before)}" if has_before and pair.before else words
 
 

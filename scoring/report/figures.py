@@ -1,9 +1,15 @@
-"""Numbers as people read them."""
+"""Numbers and texts as people read them."""
 
 from datetime import datetime
 from typing import Final
 
 UNKNOWN: Final = "\u2013"
+LONGEST_NAME: Final = 120
+"""Characters of the name of a file or a column."""
+
+_LONGEST_TEXT: Final = 300
+"""Characters of a message or an example; manifest and quarantine have the whole."""
+
 _MINUS: Final = "\u2212"
 """As wide as a digit, so that columns stay aligned."""
 
@@ -74,3 +80,8 @@ def signed(text: str) -> str:
     """A number with its sign and what follows it; a zero has none."""
     number = text.split(" ", maxsplit=1)[0].strip("+-")
     return text.lstrip("+-") if not number.strip("0.,") else text.replace("-", _MINUS)
+
+
+def short(text: str, longest: int = _LONGEST_TEXT) -> str:
+    """The text, cut where a page would drown in it."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"

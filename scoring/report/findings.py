@@ -7,13 +7,11 @@ from scoring.contract.findings import Finding, summarise
 from scoring.contract.quarantine import REFUSED
 from scoring.contract.spelling import REDACTED
 from scoring.plan import RefusedRow, RunPlan
+from scoring.report.figures import short
 from scoring.report.model import FindingLine
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_LONGEST = 300
-"""Characters of a message or an example; the quarantine has the whole."""
 
 
 def findings_of_plan(plan: RunPlan) -> tuple[FindingLine, ...]:
@@ -53,11 +51,6 @@ def hides_words(plan: RunPlan) -> bool:
     """True when the web service is sent cells that no page shows: what it says of a row may quote them."""
     sent = {column for shard in plan.shards[:1] for column in shard.sent}
     return not sent.isdisjoint(plan.sensitive)
-
-
-def short(text: str, longest: int = _LONGEST) -> str:
-    """The text, cut where a page would drown in it."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _lines(table: "pd.DataFrame") -> tuple[FindingLine, ...]:

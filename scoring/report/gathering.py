@@ -13,7 +13,7 @@ from scoring.last_good import LastGood
 from scoring.manifest import GateResult, InputFile
 from scoring.output_profile import ColumnProfile, OutputProfile
 from scoring.report.comparison import Facts, changes_since
-from scoring.report.findings import short
+from scoring.report.figures import LONGEST_NAME, short
 from scoring.report.model import (
     BooksLine,
     ColumnPair,
@@ -150,7 +150,7 @@ def _facts(known: Known, seconds: float) -> Facts:
 def _gate(gate: GateResult) -> GateLine:
     return GateLine(
         name=gate.name,
-        column=gate.column,
+        column=short(gate.column, LONGEST_NAME) if gate.column else None,
         value=_number(gate.value),
         threshold=_number(gate.threshold),
         outcome="passed" if gate.passed else "warned" if gate.action == "warn" else "stopped",
@@ -173,7 +173,7 @@ def _columns(now: OutputProfile | None, before: OutputProfile | None) -> tuple[t
         return (), 0
     earlier = {column.name: column for column in before.columns} if before else {}
     pairs = [
-        ColumnPair(now=column, before=earlier.get(column.name))
+        ColumnPair(name=short(column.name, LONGEST_NAME), now=column, before=earlier.get(column.name))
         for column in now.columns
         if column.is_numeric and column.counts
     ]
@@ -191,4 +191,10 @@ def distance(now: ColumnProfile, before: ColumnProfile | None) -> float:
 
 
 def _input(file: InputFile) -> FileLine:
-    return FileLine(role="input", name=Path(file.path).name, href=None, size_bytes=file.size_bytes, sha256=file.sha256)
+    return FileLine(
+        role="input",
+        name=short(Path(file.path).name, LONGEST_NAME),
+        href=None,
+        size_bytes=file.size_bytes,
+        sha256=file.sha256,
+    )

@@ -145,6 +145,7 @@ class FindingLine:
 class ColumnPair:
     """One numeric output now, and in the last good run."""
 
+    name: str
     now: ColumnProfile
     before: ColumnProfile | None
 

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from statistics import median
 
 from scoring.attempts import Attempt, AttemptState, Verdict
+from scoring.report.figures import LONGEST_NAME, short
 from scoring.report.model import Lane, Segment, SegmentKind, Throughput, Timeline
 
 MOST_LANES = 100
@@ -83,7 +85,7 @@ def _lane(story: ShardStory, session: str, began_at: datetime, ended_at: datetim
     ran = _between(last.service_start_time, last.service_end_time) if story.is_home else None
     return Lane(
         number=story.number,
-        file=story.file,
+        file=short(story.file, LONGEST_NAME),
         n_rows=story.n_rows,
         n_attempts=len(story.attempts),
         state=last.verdict or last.state,
@@ -124,7 +126,7 @@ def _segments(attempt: Attempt, began_at: datetime, ended_at: datetime) -> Itera
     ]
     known = [(kind, moment) for kind, moment in marks if moment is not None]
     # The web service has a clock of its own: what it says is moved to where it can have been.
-    at = [min(max(moment, known[0][1]), end) for _, moment in known]
+    at = [min(moment, end) for moment in accumulate((moment for _, moment in known), max)]
     for (kind, _), begin, until in zip(known, at, [*at[1:], end], strict=True):
         first = max(0.0, (begin - began_at).total_seconds())
         last = (until - began_at).total_seconds()
