@@ -182,7 +182,8 @@ def read_last_good(storage: StorageSettings, dataset: str, run_key: str, error: 
 
 
 def stories_of(run: OpenRun) -> list[ShardStory]:
-    """All shards and parts that this execution has asked the journal for."""
+    """The shards of the run and their parts that this execution has asked the journal for; golden rows are neither."""
+    sources = run.plan.accepted
     return [
         ShardStory(
             number=journal.shard.number,
@@ -192,6 +193,7 @@ def stories_of(run: OpenRun) -> list[ShardStory]:
             attempts=journal.attempts,
         )
         for journal in run.journals()
+        if journal.shard.source in sources
     ]
 
 
