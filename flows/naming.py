@@ -5,10 +5,12 @@ from typing import Any
 
 from prefect.runtime import flow_run
 
+from scoring.run_dates import run_date_of
+
 
 def dated_name() -> str:
-    """Name of a flow run: the contract, and the date under which it publishes or for which it was scheduled."""
+    """Name of a flow run: its contract, and the date under which it publishes."""
     parameters: dict[str, Any] = flow_run.parameters
-    scheduled = flow_run.scheduled_start_time
-    day = parameters.get("run_date") or (scheduled.date() if scheduled else "")
-    return f"{PurePath(str(parameters.get('contract', ''))).stem} {day}".strip()
+    time_zone = str(parameters.get("time_zone", "UTC"))
+    day = parameters.get("run_date") or run_date_of(flow_run.scheduled_start_time, time_zone)
+    return f"{PurePath(str(parameters.get('contract', ''))).stem} {day}"

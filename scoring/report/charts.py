@@ -16,7 +16,8 @@ _LEAST_WIDTH = 1.5
 
 _HEIGHT = 100
 _GAP = 4
-_NARROWEST = 0.03
+_NARROWEST = 0.02
+_NO_WIDTH = 1e-9
 _KINDS: tuple[SegmentKind, ...] = ("sending", "queued", "running", "transfer")
 
 _FRAME = Markup(
@@ -104,8 +105,10 @@ def _bins(now: ColumnProfile, before: ColumnProfile | None) -> list[_Bin]:
     span = (ends[-1] - ends[0]) or 1.0
     shares = [_shares(column) for column in both]
     held = [place for place in range(len(now.counts)) if any(share[place] for share in shares)]
-    # Cut at tenths of the rows, a bin may be as narrow as one value that many rows have; it is drawn all the same.
-    widths = [max(_NARROWEST, (ends[place + 1] - ends[place]) / span) for place in held]
+    widths = [(ends[place + 1] - ends[place]) / span for place in held]
+    # Where many rows have the same value, a bin of it alone has no width, and areas would show nothing else.
+    is_lumped = any(width < _NO_WIDTH for width in widths)
+    widths = [1.0 if is_lumped else max(_NARROWEST, width) for width in widths]
     scale, left, bins = _WIDTH / (sum(widths) or 1), 0.0, []
     for place, width in zip(held, widths, strict=True):
         bins.append(

@@ -56,6 +56,11 @@ def figure(value: float | None) -> str:
     return (f"{value:#,.4g}".rstrip(".") if is_plain else f"{value:.3g}").replace("-", _MINUS)
 
 
+def bound(value: float | None) -> str:
+    """One end of a range, as short as it can be written to four digits."""
+    return UNKNOWN if value is None else f"{value:,.4g}".replace("-", _MINUS)
+
+
 def size(value: int | None) -> str:
     """A number of bytes in the unit that fits."""
     if value is None:

@@ -76,7 +76,7 @@ def report_of(known: Known) -> RunReport:
     ended_at = known.ended_at or datetime.now(UTC)
     seconds = (ended_at - known.started_at).total_seconds()
     changes = changes_since(known.last, _facts(known, seconds))
-    gates = tuple(_gate(gate) for gate in known.gates)
+    gates = _gates(known.gates)
     columns, n_columns_left_out = _columns(known.profile, known.last.profile if known.last else None)
     files = [*(_input(file) for file in known.inputs), *known.files]
     books, failure = known.books, known.failure
@@ -98,7 +98,7 @@ def report_of(known: Known) -> RunReport:
         books=books,
         last_good=known.last.version.folder if known.last else None,
         changes=changes,
-        gates=_worst_first(gates)[:MOST_GATES],
+        gates=gates[:MOST_GATES],
         timeline=timeline_of(known.stories, session=known.session, ended_at=ended_at),
         throughput=throughput_of(known.stories, n_scored=books.n_scored, seconds=seconds),
         findings=tuple(known.findings[:MOST_FINDINGS]),
@@ -147,10 +147,22 @@ def _facts(known: Known, seconds: float) -> Facts:
     )
 
 
-def _gate(gate: GateResult) -> GateLine:
+def _gates(results: Sequence[GateResult]) -> tuple[GateLine, ...]:
+    """The gates that do not hold, each by itself; then the others, of which each is one line for all its columns."""
+    failed = [_gate(result) for result in results if not result.passed]
+    passed: dict[str, list[GateResult]] = {}
+    for result in results:
+        if result.passed:
+            passed.setdefault(result.name, []).append(result)
+    nearest = [(max(those, key=lambda one: one.value or 0.0), len(those)) for those in passed.values()]
+    return (*_worst_first(failed), *(_gate(result, n_columns=n_columns) for result, n_columns in nearest))
+
+
+def _gate(gate: GateResult, *, n_columns: int = 1) -> GateLine:
     return GateLine(
         name=gate.name,
         column=short(gate.column, LONGEST_NAME) if gate.column else None,
+        n_columns=n_columns,
         value=_number(gate.value),
         threshold=_number(gate.threshold),
         outcome="passed" if gate.passed else "warned" if gate.action == "warn" else "stopped",

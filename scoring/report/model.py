@@ -51,10 +51,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateLine:
-    """One gate before publishing."""
+    """One gate before publishing; of the columns for which it holds, the one that is nearest to its threshold.
+
+    Args:
+        n_columns: How many columns it stands for.
+    """
 
     name: str
     column: str | None
+    n_columns: int = 1
     value: str
     threshold: str
     outcome: Literal["passed", "warned", "stopped"]

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from scoring.report.charts import histogram, home_chart, lane_chart
-from scoring.report.figures import count, figure, moment, seconds, share, size
+from scoring.report.figures import bound, count, figure, moment, seconds, share, size
 from scoring.report.model import RunReport
 
 _HERE = Path(__file__).parent
@@ -43,6 +43,6 @@ def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    functions = (moment, seconds, count, figure, size, share, with_code, lane_chart, home_chart, histogram)
+    functions = (moment, seconds, count, figure, bound, size, share, with_code, lane_chart, home_chart, histogram)
     environment.filters |= {function.__name__: function for function in functions}
     return environment.get_template("report.html")
