@@ -110,7 +110,7 @@ class BlobStore:
         """The small JSON blobs of the same container."""
         return Documents(self._container, self._place)
 
-    def upload(self, path: Path, name: str) -> StoredBlob:
+    def upload(self, path: Path, name: str, *, content_type: str = "text/csv") -> StoredBlob:
         """Store the file at `path` under a name that is not taken; a blob of the same content is left alone.
 
         Raises:
@@ -120,7 +120,7 @@ class BlobStore:
         with self._converted(name):
             blob = self._container.get_blob_client(name)
             if not self._is_there(blob, digest):
-                until_whole(lambda: self._send(path, blob, digest), name)
+                until_whole(lambda: self._send(path, blob, digest, content_type), name)
         return StoredBlob(name=name, size_bytes=path.stat().st_size, sha256=digest)
 
     def download(self, name: str, path: Path) -> StoredBlob:
@@ -174,7 +174,7 @@ class BlobStore:
             sas_blob_token=f"?{token}",
         )
 
-    def _send(self, path: Path, blob: BlobClient, digest: str) -> None:
+    def _send(self, path: Path, blob: BlobClient, digest: str, content_type: str) -> None:
         with path.open("rb") as source:
             try:
                 blob.upload_blob(
@@ -183,7 +183,7 @@ class BlobStore:
                     max_concurrency=_CONCURRENCY,
                     validate_content="md5",
                     metadata={"sha256": digest},
-                    content_settings=ContentSettings(content_type="text/csv"),
+                    content_settings=ContentSettings(content_type=content_type),
                 )
             except ResourceExistsError:
                 # A lost answer to our own upload, or somebody else's blob: the content tells.

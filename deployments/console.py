@@ -54,6 +54,7 @@ def summary_text(summary: RunSummary) -> str:
         ("quarantine", str(summary.quarantine)),
         ("manifest", str(summary.manifest)),
         ("Data Docs", str(summary.data_docs)),
+        *([("report", str(summary.report))] if summary.report else []),
     ]
     lines = [f"Run {summary.run_key} is {summary.status}: every row is accounted for.", ""]
     return "\n".join(lines + [f"  {name:<12} {value}" for name, value in rows])

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import uuid
 from datetime import date, timedelta
 from typing import Annotated
@@ -15,6 +14,8 @@ from pydantic import Field
 from bes.errors import ScoringError
 from bes.settings import Connections
 from flows.missed_runs import MissedRuns, skipped
+from flows.naming import dated_name
+from flows.run_logs import bring_logs_to_runs
 from flows.steps import few_threads, steps_of
 from scoring.gates.settings import GateSettings
 from scoring.open_run import OpenRun
@@ -25,7 +26,7 @@ from scoring.settings import RunSettings
 from scoring.stopping import Stop
 from scoring.summary import RunSummary
 from scoring.writer import Writer
-from tasks.artifacts import fetch_result, write_artifacts
+from tasks.artifacts import fetch_result, leave_failure, write_artifacts
 from tasks.cancel import cancel_jobs
 from tasks.check import check_row_count
 from tasks.connections import resolve_connections
@@ -35,14 +36,12 @@ from tasks.open import open_journal
 from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 from tasks.validate import validate_input
 
-# Our own lines belong on the run's page, wherever the flow is run; PREFECT_LOGGING_EXTRA_LOGGERS brings them there.
-for _package in ("bes", "scoring", "tasks", "flows"):
-    logging.getLogger(_package).setLevel(logging.INFO)
+bring_logs_to_runs()
 
 
 @flow(
     name="batch-scoring",
-    flow_run_name="{contract}",
+    flow_run_name=dated_name,
     validate_parameters=True,
     task_runner=few_threads(),
 )
@@ -115,6 +114,8 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
         stop.set()
         if run is not None and not run.is_published:
             await asyncio.to_thread(cancel_jobs, run, error)
+        if run is None or not run.is_published:
+            await asyncio.to_thread(leave_failure, plan, run, connections, error)
         raise
     finally:
         if run is not None:
@@ -125,7 +126,7 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
 async def _validated(
     inputs: list[str], contract: str, settings: RunSettings, connections: Connections, session: str
 ) -> RunPlan:
-    step = asyncio.to_thread(validate_input, inputs, contract, settings, connections.endpoint, session)
+    step = asyncio.to_thread(validate_input, inputs, contract, settings, connections, session)
     validating = asyncio.ensure_future(step)
     try:
         return await asyncio.shield(validating)

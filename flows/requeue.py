@@ -1,7 +1,6 @@
 """Score the mended rows of a published run's quarantine, and publish the run anew with them among the others."""
 
 import asyncio
-import logging
 import uuid
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 from pydantic import Field
 
+from flows.run_logs import bring_logs_to_runs
 from flows.steps import few_threads, steps_of
 from scoring.pipeline import score_shards
 from scoring.requeue.requeueing import Order, Requeue
@@ -22,12 +22,10 @@ from tasks.connections import resolve_connections
 from tasks.requeue import fetch_version, merge_rows, publish_version, take_up_run
 from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 
-# Our own lines belong on the run's page, wherever the flow is run; PREFECT_LOGGING_EXTRA_LOGGERS brings them there.
-for _package in ("bes", "scoring", "tasks", "flows"):
-    logging.getLogger(_package).setLevel(logging.INFO)
+bring_logs_to_runs()
 
 
-@flow(name="requeue", flow_run_name="{run_key}", validate_parameters=True, task_runner=few_threads())
+@flow(name="requeue", flow_run_name="requeue {run_key}", validate_parameters=True, task_runner=few_threads())
 async def requeue(
     run_key: Annotated[str, Field(description="The published run, as its manifest names it.")],
     fixed: Annotated[str, Field(description="The run's quarantine.csv, or a part of it, with `raw` mended.")],

@@ -10,6 +10,7 @@ from scoring.open_run import OpenRun
 from scoring.pipeline import N_THREADS, Steps
 from tasks.download import download_output
 from tasks.poll import poll_status
+from tasks.progress import ProgressBar
 from tasks.retrying import RetrySettings
 from tasks.start import start_job
 from tasks.submit import submit_job
@@ -29,12 +30,12 @@ def steps_of(run: OpenRun, retries: RetrySettings) -> Steps:
         retries: Of the steps that may be repeated.
     """
     # Quoted, or Prefect would look for futures in the run's whole plan each time.
-    same: Any = quote(run)
+    same, bar = cast("Any", quote(run)), cast("Any", quote(ProgressBar(run)))
     submit, start = retries.applied_to(submit_job), retries.applied_to(start_job)
     return Steps(
         upload=lambda shard: upload_shard.submit(quote(shard), same),
         submit=lambda shard: submit.submit(quote(shard), same),
         start=lambda job: start.submit(quote(job), same),
-        poll=lambda started: poll_status.submit(quote(started), same),
+        poll=lambda started: poll_status.submit(quote(started), same, bar),
         download=lambda job, state: download_output.submit(quote(job), quote(state), same),
     )

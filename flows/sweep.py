@@ -14,6 +14,7 @@ from pydantic import Field
 
 from bes.errors import ScoringError
 from flows.batch_scoring import batch_scoring
+from flows.run_logs import bring_logs_to_runs
 from scoring.finishing import Unfinished
 from scoring.settings import RunSettings
 from scoring.sweeping import LiveJobs, SweepRules, Swept
@@ -22,6 +23,8 @@ from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 from tasks.sweep import sweep_runs, tell_swept
 
 logger = logging.getLogger(__name__)
+
+bring_logs_to_runs()
 
 
 @flow(name="sweep", validate_parameters=True)

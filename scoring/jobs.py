@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from bes.client import BesClient
@@ -113,19 +114,32 @@ def start_shard(run: OpenRun, client: BesClient, job: Job) -> Job:
     return job
 
 
-def wait_for_jobs(run: OpenRun, client: BesClient, started: StartedJobs) -> None:
+def wait_for_jobs(
+    run: OpenRun, client: BesClient, started: StartedJobs, *, on_pause: Callable[[], None] = lambda: None
+) -> None:
     """Wait for all jobs that are added, until their feed is closed. The journal knows of each end before it is told.
+
+    Args:
+        run: It is held.
+        client: For the web service.
+        started: Jobs are added while it waits.
+        on_pause: Called before each pause.
 
     Raises:
         JobTimedOut: The run's own deadline has passed.
     """
+
+    def pause(seconds: float) -> None:
+        on_pause()
+        run.sleep(seconds)
+
     wait = _Wait(run, client, started)
     poll_jobs(
         wait,
         started.feed,
         plan=PollingPlan(deadline_seconds=run.seconds_left),
         pacing=Pacing(PacingPlan(), clock=time.monotonic, work_of=lambda job_id: started.job(job_id).shard.n_rows),
-        sleep=run.sleep,
+        sleep=pause,
     )
 
 

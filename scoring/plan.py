@@ -48,6 +48,11 @@ class RunFolder:
         return self.path / "gates.json"
 
     @property
+    def report(self) -> Path:
+        """The page about the run."""
+        return self.path / "report.html"
+
+    @property
     def data_docs(self) -> Path:
         """Folder of the validation report."""
         return self.path / "data_docs"
@@ -61,6 +66,11 @@ class RunFolder:
     def predictions_aside(self) -> Path:
         """The predictions before they are published."""
         return self.work / "predictions.csv"
+
+    @property
+    def report_aside(self) -> Path:
+        """The page before it is published."""
+        return self.work / "report.html"
 
     @property
     def quarantine_aside(self) -> Path:
@@ -79,6 +89,7 @@ class RunPlan:
     Args:
         key: The column that a row is known by; None where it is known by its place.
         shows_keys: Whether pages and logs may show keys.
+        sensitive: Columns whose cells no page and no log shows.
         accepted: The input files, and which of their records are scored.
         findings_by_rule: Columns severity, column, rule, message, count and example; one row for each broken rule.
         contract_file: Path of the contract; None where a run is made of others' rows.
@@ -105,6 +116,7 @@ class RunPlan:
     contract_file: Path | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
     golden: tuple[GoldenRow, ...] = ()
+    sensitive: tuple[str, ...] = ()
 
     @property
     def sent(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bes.errors import InputError, IntegrityError
+from bes.errors import InputError, IntegrityError, NotFound
 from bes.files import replacing, sha256_of
 from scoring.books import Books
 from scoring.contract.breaker import exceeded
@@ -18,6 +18,7 @@ from scoring.open_run import OpenRun
 from scoring.plan import Outcome, RunPlan, ScoredShard
 from scoring.predictions import merge_predictions
 from scoring.refused import write_quarantine
+from scoring.report.occasions import HTML, REPORT, report_of_published, wrote_report
 from scoring.versions import Version, point_to, read_manifest
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,13 @@ def _require_tolerated(plan: RunPlan, books: Books) -> None:
 def publish_run(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) -> Manifest:
     """Publish what was written aside and checked; its manifest, which a version of the same run may have already.
 
+    Args:
+        run: It is held.
+        outcome: What became of its rows.
+        books: They balance.
+        endpoint: The web service that scored the rows.
+        last: The version that the report compares it with.
+
     Raises:
         IntegrityError: A version of the same generation is published with other predictions.
     """
@@ -95,6 +103,7 @@ def publish_run(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) ->
         manifest = _manifest(run, outcome.scored, books, folder).model_copy(update={"gates": judged.results})
         _upload(run, plan.folder.predictions_aside, f"{folder}/{_PREDICTIONS}")
         _upload(run, plan.folder.quarantine_aside, f"{folder}/{_QUARANTINE}")
+        _add_report(run, outcome, manifest, judged)
         run.check()
         put_profile(run.journal.documents, folder, judged.profile)
         run.journal.documents.create(f"{folder}/{_MANIFEST}", _as_bytes(manifest))
@@ -110,6 +119,7 @@ def publish_run(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) ->
         shutil.copyfile(plan.folder.predictions_aside, part)
     with replacing(plan.folder.quarantine) as part:
         shutil.copyfile(plan.folder.quarantine_aside, part)
+    _fetch_report(run, folder)
     logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
     return _at_home(manifest, plan)
 
@@ -134,18 +144,32 @@ def fetch_published(run: OpenRun) -> Manifest:
             "Run with --rescore, which publishes another version.",
         )
     run.store.download(f"{folder}/{_QUARANTINE}", plan.folder.quarantine)
+    _fetch_report(run, folder)
     logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
     return _at_home(manifest, plan)
 
 
-def _upload(run: OpenRun, path: Path, name: str) -> None:
+def _add_report(run: OpenRun, outcome: Outcome, manifest: Manifest, judged: Judged) -> None:
+    path = run.plan.folder.report_aside
+    if wrote_report(lambda: report_of_published(run, manifest, outcome.refused, judged=judged), path):
+        _upload(run, path, f"{manifest.published}/{REPORT}", content_type=HTML)
+
+
+def _fetch_report(run: OpenRun, folder: str) -> None:
+    try:
+        run.store.download(f"{folder}/{REPORT}", run.plan.folder.report)
+    except NotFound:
+        logger.info("%s has no report", folder)
+
+
+def _upload(run: OpenRun, path: Path, name: str, *, content_type: str = "text/csv") -> None:
     run.check()
     try:
-        run.store.upload(path, name)
+        run.store.upload(path, name, content_type=content_type)
     except IntegrityError:
         # Left by an execution that ended before its manifest, so that nobody reads it.
         run.journal.documents.delete(name)
-        run.store.upload(path, name)
+        run.store.upload(path, name, content_type=content_type)
 
 
 def _as_bytes(manifest: Manifest) -> bytes:

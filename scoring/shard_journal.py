@@ -53,6 +53,18 @@ class ShardJournal:
         return self._record.last_of(self._generation)
 
     @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """All that count, the oldest first."""
+        return tuple(attempt for attempt in self._record.attempts if attempt.generation == self._generation)
+
+    @property
+    def next_number(self) -> int:
+        """Number of the attempt that a submit takes up or makes."""
+        last = self.last
+        goes_on = last is not None and last.job_id is not None and not last.state.is_over
+        return len(self._record.attempts) + (0 if goes_on else 1)
+
+    @property
     def n_spent(self) -> int:
         """How many attempts this execution has made in vain."""
         mine = [attempt for attempt in self._record.attempts if attempt.session == self._session]

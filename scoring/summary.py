@@ -6,7 +6,11 @@ from pydantic import BaseModel, ConfigDict
 
 
 class RunSummary(BaseModel):
-    """The result of a run. Paths are absolute and exist."""
+    """The result of a run. Paths are absolute and exist.
+
+    Args:
+        report: None for versions of releases that wrote none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -23,3 +27,4 @@ class RunSummary(BaseModel):
     quarantine: Path
     manifest: Path
     data_docs: Path
+    report: Path | None = None

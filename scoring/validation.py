@@ -3,7 +3,9 @@
 import hashlib
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bes.errors import InputError
 from bes.files import sha256_of
@@ -21,10 +23,29 @@ from scoring.shards import cut_shards
 logger = logging.getLogger(__name__)
 
 
-def validate_and_plan(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is to be scored by what, before a row was looked at.
+
+    Args:
+        paths: The input files; `inputs` has them with their digests.
+        folder: Of the run, which the key names.
+    """
+
+    contract: Contract
+    contract_file: Path
+    contract_digest: str
+    paths: list[Path]
+    inputs: list[InputFile]
+    run_key: str
+    folder: RunFolder
+    started_at: datetime
+
+
+def find_work(
     inputs: Iterable[str], contract_name: str, *, settings: RunSettings, endpoint: EndpointSettings, attempt: str
-) -> RunPlan:
-    """Check every row, write the quarantine and the Data Docs, and cut the accepted rows into shards.
+) -> Work:
+    """The files and the contract, and the key of the run that they make.
 
     Args:
         inputs: Paths, folders or glob patterns.
@@ -34,11 +55,11 @@ def validate_and_plan(
         attempt: Names this execution.
 
     Raises:
-        InputError: The contract, a file, or the input as a whole is refused.
+        InputError: The contract or a file is refused.
     """
     started_at = datetime.now(UTC)
     contract = load_contract(contract_name, settings.contracts_dir)
-    port, sent = input_port(contract)
+    input_port(contract)
     paths = find_inputs(inputs)
     files = [InputFile(path=str(path), size_bytes=path.stat().st_size, sha256=sha256_of(path)) for path in paths]
     digest = digest_of(contract)
@@ -48,10 +69,29 @@ def validate_and_plan(
         service=[endpoint.workspace, endpoint.service],
         rows_per_job=settings.rows_per_job,
     )
-    folder = RunFolder(path=(settings.data_dir / key).resolve(), attempt=attempt)
-    logger.info("validating %d file(s) against the contract %s", len(paths), contract.name)
+    return Work(
+        contract=contract,
+        contract_file=find_contract(contract_name, settings.contracts_dir).resolve(),
+        contract_digest=digest,
+        paths=paths,
+        inputs=files,
+        run_key=key,
+        folder=RunFolder(path=(settings.data_dir / key).resolve(), attempt=attempt),
+        started_at=started_at,
+    )
+
+
+def plan_run(work: Work, *, rows_per_job: int) -> RunPlan:
+    """Check every row, write the quarantine and the Data Docs, and cut the accepted rows into shards.
+
+    Raises:
+        InputError: A file, its rows, or the input as a whole is refused.
+    """
+    contract, folder = work.contract, work.folder
+    port, sent = input_port(contract)
+    logger.info("validating %d file(s) against the contract %s", len(work.paths), contract.name)
     checked = check_input(
-        paths, contract, docs_dir=folder.data_docs, quarantine_path=folder.quarantine, run_name=attempt
+        work.paths, contract, docs_dir=folder.data_docs, quarantine_path=folder.quarantine, run_name=folder.attempt
     )
     logger.info("%d of %d rows accepted, %d quarantined", checked.n_accepted, checked.n_input, checked.n_quarantined)
     for unmet in checked.unmet:
@@ -61,29 +101,42 @@ def validate_and_plan(
         key=contract.key,
         sent=sent,
         passthrough=contract.passthrough,
-        rows_per_job=settings.rows_per_job,
+        rows_per_job=rows_per_job,
     )
     return RunPlan(
-        run_key=key,
+        run_key=work.run_key,
         contract=contract.name,
-        contract_digest=digest,
+        contract_digest=work.contract_digest,
         input_port=port,
         output_port=contract.output,
         key=contract.key,
         shows_keys=contract.key not in contract.sensitive,
         folder=folder,
-        inputs=files,
+        inputs=work.inputs,
         n_input=checked.n_input,
         n_quarantined=checked.n_quarantined,
         accepted=checked.files,
         shards=shards,
         data_docs_index=checked.docs_index,
         findings_by_rule=summarise(checked.findings),
-        started_at=started_at,
-        contract_file=find_contract(contract_name, settings.contracts_dir).resolve(),
+        started_at=work.started_at,
+        contract_file=work.contract_file,
         tolerance=contract.tolerance,
+        sensitive=contract.sensitive,
         golden=contract.golden,
     )
+
+
+def validate_and_plan(
+    inputs: Iterable[str], contract_name: str, *, settings: RunSettings, endpoint: EndpointSettings, attempt: str
+) -> RunPlan:
+    """Both in one: the plan of a run from names of files and of a contract.
+
+    Raises:
+        InputError: The contract, a file, or the input as a whole is refused.
+    """
+    work = find_work(inputs, contract_name, settings=settings, endpoint=endpoint, attempt=attempt)
+    return plan_run(work, rows_per_job=settings.rows_per_job)
 
 
 def digest_of(contract: Contract) -> str:

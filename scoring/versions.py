@@ -20,7 +20,8 @@ class Version(Record):
     """One published result. It is never changed.
 
     Args:
-        folder: Holds predictions.csv, quarantine.csv and manifest.json; and mended.csv where rows were requeued.
+        folder: Holds predictions.csv, quarantine.csv, report.html and manifest.json; and mended.csv where rows were
+            requeued.
     """
 
     run_key: str

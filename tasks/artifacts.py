@@ -1,21 +1,34 @@
-"""Write the run's artifacts: predictions and manifest on disk, a summary and a table of jobs in Prefect."""
+"""Write the run's artifacts: predictions, manifest and report on disk; summary, tables and links in Prefect."""
 
-from pathlib import Path
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
+from bes.errors import Conflict, ScoringError
+from bes.settings import Connections
 from scoring.books import Books
-from scoring.gates.judging import Judged, told
-from scoring.manifest import Manifest
+from scoring.gates.judging import Judged
+from scoring.manifest import JobEntry, Manifest
 from scoring.open_run import OpenRun
 from scoring.plan import Outcome, RunPlan
 from scoring.publishing import fetch_published, publish_run
+from scoring.report.model import Lane, RunReport
+from scoring.report.occasions import (
+    read_last_good,
+    report_of_failed,
+    report_of_published,
+    report_of_refused,
+    write_report,
+)
 from scoring.summary import RunSummary
+from scoring.validation import Work
+from tasks.evidence import Places, leave_artifacts, leave_error
 
-_NAMED = 20
-"""Gates that the summary names; the manifest has all."""
+logger = logging.getLogger(__name__)
 
 
 # Not cached: it writes files.
@@ -23,71 +36,88 @@ _NAMED = 20
 def write_artifacts(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) -> RunSummary:
     """Publish the run and leave its evidence."""
     manifest = publish_run(run, outcome, books, judged)
-    return _leave_evidence(manifest, run.plan)
+    report = report_of_published(run, manifest, outcome.refused, judged=judged)
+    return _leave_evidence(report, manifest, run.plan)
 
 
 # Not cached: it writes files.
 @task(task_run_name="fetch published result", cache_policy=NO_CACHE)
 def fetch_result(run: OpenRun) -> RunSummary:
     """Bring the result of a run that is published already home, and leave its evidence."""
-    return _leave_evidence(fetch_published(run), run.plan)
+    manifest = fetch_published(run)
+    return _leave_evidence(report_of_published(run, manifest, ()), manifest, run.plan)
 
 
-def _leave_evidence(manifest: Manifest, plan: RunPlan) -> RunSummary:
-    key = plan.contract.replace("_", "-").lower()
-    create_markdown_artifact(
-        key=f"{key}-summary",
-        markdown=_markdown(manifest, plan),
-        description="The books of the run, and where its files are.",
-    )
-    create_table_artifact(
-        key=f"{key}-jobs",
-        table=[job.model_dump(exclude={"input_blob", "output_blob", "output_sha256"}) for job in manifest.jobs],
-        description="One line for each BES job.",
-    )
-    if not plan.findings_by_rule.empty:
-        create_table_artifact(
-            key=f"{key}-findings",
-            table={str(name): column.tolist() for name, column in plan.findings_by_rule.items()},
-            description="Which rules the rows of the input break.",
-        )
+# Not cached: it writes files.
+@task(task_run_name="write failure report", cache_policy=NO_CACHE)
+def leave_failure(plan: RunPlan, run: OpenRun | None, connections: Connections, error: BaseException) -> None:
+    """The evidence of a run that published nothing: what was known by then, the error, and what to do next."""
+    with _not_instead_of_the_error():
+        last = read_last_good(connections.storage, plan.contract, plan.run_key, error)
+        report = report_of_failed(plan, run, connections.endpoint, error, last=last)
+        # Who met a run that another process holds does not write in its place.
+        if run is not None or not isinstance(error, Conflict):
+            write_report(report, plan.folder.report)
+        lanes = report.timeline.lanes if report.timeline else ()
+        leave_artifacts(report, [_job_of_lane(lane) for lane in lanes], _places(plan))
+
+
+def leave_refusal(contract: str, work: Work | None, connections: Connections, error: ScoringError) -> None:
+    """The evidence of a run whose input was refused.
+
+    Args:
+        contract: As it was asked for.
+        work: None when the contract or the files could not even be found.
+        connections: The web service, and the storage that knows the last good run.
+        error: Why.
+    """
+    with _not_instead_of_the_error():
+        if work is None:
+            leave_error(contract, error.what, error.next_step)
+            return
+        last = read_last_good(connections.storage, work.contract.name, work.run_key, error)
+        report = report_of_refused(work, connections.endpoint, error, last=last)
+        write_report(report, work.folder.report)
+        leave_artifacts(report, (), {"report": work.folder.report})
+
+
+@contextmanager
+def _not_instead_of_the_error() -> Iterator[None]:
+    # What ended the run is what its user must read, whatever becomes of the page about it.
+    try:
+        yield
+    except Exception:
+        logger.exception("the evidence of the failure could not be written")
+
+
+def _leave_evidence(report: RunReport, manifest: Manifest, plan: RunPlan) -> RunSummary:
+    leave_artifacts(report, [_job_of_entry(job) for job in manifest.jobs], _places(plan, manifest))
     return RunSummary(
         **manifest.model_dump(include=set(RunSummary.model_fields) & set(Manifest.model_fields)),
         n_jobs=len(manifest.jobs),
         manifest=plan.folder.manifest,
+        report=plan.folder.report if plan.folder.report.is_file() else None,
     )
 
 
-def _markdown(manifest: Manifest, plan: RunPlan) -> str:
-    files = "\n".join(f"- `{Path(entry.path).name}`, {entry.size_bytes:,} bytes" for entry in manifest.inputs)
-    return f"""# {manifest.contract}: {manifest.n_scored:,} of {manifest.n_input:,} rows scored
-
-| | |
-| --- | --: |
-| rows in | {manifest.n_input:,} |
-| scored | {manifest.n_scored:,} |
-| quarantined | {manifest.n_quarantined:,} |
-| of them refused by the web service | {manifest.n_refused:,} |
-| failed | {manifest.n_failed:,} |
-| jobs | {len(manifest.jobs):,} |
-| seconds | {manifest.duration_seconds:.1f} |
-
-**Input**
-
-{files}
-
-**Results**
-
-- predictions: `{manifest.predictions}`
-- quarantine: `{manifest.quarantine}`
-- manifest: `{plan.folder.manifest}`
-- Data Docs: `{manifest.data_docs}`
-{_gates(manifest)}"""
+def _places(plan: RunPlan, manifest: Manifest | None = None) -> Places:
+    folder = plan.folder
+    places = {"report": folder.report, "quarantine file": folder.quarantine, "data docs": plan.data_docs_index}
+    if manifest is not None:
+        places |= {"predictions": folder.predictions, "manifest": folder.manifest}
+    return {name: path for name, path in places.items() if path.is_file()}
 
 
-def _gates(manifest: Manifest) -> str:
-    failed = [told(result) for result in manifest.gates if not result.passed]
-    if not failed:
-        return ""
-    others = f"\n- and {len(failed) - _NAMED:,} others" if len(failed) > _NAMED else ""
-    return "\n**Gates that do not hold**\n\n" + "\n".join(f"- {line}" for line in failed[:_NAMED]) + others + "\n"
+def _job_of_entry(job: JobEntry) -> dict[str, Any]:
+    return job.model_dump(exclude={"input_blob", "output_blob", "output_sha256"})
+
+
+def _job_of_lane(lane: Lane) -> dict[str, Any]:
+    return {
+        "shard": lane.number,
+        "file": lane.file,
+        "n_rows": lane.n_rows,
+        "attempts": lane.n_attempts,
+        "state": lane.state,
+        "note": lane.note,
+    }

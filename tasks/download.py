@@ -12,7 +12,7 @@ from scoring.plan import Job, ScoredShard
 # No retries: the storage SDK repeats what can pass by itself, and one layer is enough.
 # Not cached: the file is needed here, not the knowledge that it once was.
 @task(
-    task_run_name="download shard {job.shard.number}",
+    task_run_name="download {job.shard.file} shard {job.shard.number}, attempt {job.attempt}",
     cache_policy=NO_CACHE,
 )
 def download_output(job: Job, state: JobState, run: OpenRun) -> ScoredShard | None:

@@ -11,7 +11,7 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
 
 # Repeated after any outage: a job that runs already counts as started. Not cached: the service knows, not Prefect.
 @task(
-    task_run_name="start shard {job.shard.number}",
+    task_run_name="start {job.shard.file} shard {job.shard.number}, attempt {job.attempt}",
     retries=RETRIES,
     retry_delay_seconds=RETRY_DELAY_SECONDS,
     retry_condition_fn=may_pass,

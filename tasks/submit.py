@@ -2,6 +2,7 @@
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import task_run
 
 from scoring import jobs
 from scoring.open_run import OpenRun
@@ -10,9 +11,14 @@ from scoring.shards import Shard
 from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, was_not_sent
 
 
+def _name() -> str:
+    shard, run = (task_run.parameters[name] for name in ("shard", "run"))
+    return f"submit {shard.file} shard {shard.number}, attempt {run.journal_of(shard).next_number}"
+
+
 # Not cached: which jobs there are is asked of the journal, not of Prefect.
 @task(
-    task_run_name="submit shard {shard.number}",
+    task_run_name=_name,
     retries=RETRIES,
     retry_delay_seconds=RETRY_DELAY_SECONDS,
     retry_condition_fn=was_not_sent,

@@ -11,7 +11,7 @@ from scoring.shards import Shard
 # No retries: the storage SDK repeats what can pass by itself, and one layer is enough.
 # Not cached: whether the blob is there is asked of the storage, not of Prefect.
 @task(
-    task_run_name="upload shard {shard.number}",
+    task_run_name="upload {shard.file} shard {shard.number}",
     cache_policy=NO_CACHE,
 )
 def upload_shard(shard: Shard, run: OpenRun) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bes.errors import InputError
 from scoring.contract.breaker import exceeded
 from scoring.contract.evaluation import PassOutcome, run_pass
 from scoring.contract.findings import Finding, find, first_of
@@ -15,6 +14,7 @@ from scoring.contract.quarantine import Quarantine
 from scoring.contract.reading.accepted import AcceptedFile
 from scoring.contract.reading.cutting import CHUNK_BYTES
 from scoring.contract.reading.preflight import inspect_files
+from scoring.contract.refusal import InputRefused
 from scoring.contract.rules.profile import Profile
 from scoring.contract.rules.rules import Rule, rules_of
 from scoring.contract.spelling import listed, listed_names, one_line
@@ -73,8 +73,9 @@ def check_input(
         chunk_bytes: About how much is read at once; the result does not depend on it.
 
     Raises:
-        InputError: A file is no CSV of this contract, more rows are bad than it bears, none is left, or a critical rule
-            does not hold as a whole.
+        InputError: A file is no CSV of this contract.
+        InputRefused: More rows are bad than the contract bears, none is left, or a critical rule does not hold as a
+            whole.
     """
     inputs = inspect_files(paths, contract)
     rules = rules_of(contract)
@@ -96,7 +97,7 @@ def check_input(
         docs_index=docs_index,
     )
     _refuse_rows(checked, contract)
-    _refuse_whole([what for rule, what in unmet if rule.severity == "critical"], docs_index)
+    _refuse_whole([what for rule, what in unmet if rule.severity == "critical"], checked)
     return checked
 
 
@@ -127,9 +128,13 @@ def _refuse_stopped(
     outcome: PassOutcome, findings: Sequence[Finding], names: Sequence[str], quarantine_path: Path
 ) -> None:
     if outcome.stopped is not None:
-        raise InputError(
+        critical = [finding.count for finding in findings if finding.severity == "critical"]
+        raise InputRefused(
             f"{outcome.stopped}. {_first(findings, names)}",
             f"Nothing was sent, and the rest was not read; what was found is in {quarantine_path}.",
+            findings,
+            max(critical),
+            None,
         )
 
 
@@ -141,10 +146,13 @@ def _refuse_rows(checked: CheckedInput, contract: Contract) -> None:
     if not checked.n_accepted:
         what = f"Not one of the {checked.n_input:,} rows of {', '.join(names)} is accepted"
     if what is not None:
-        raise InputError(
+        raise InputRefused(
             f"{what}. {_first(checked.findings, names)}",
             f"Nothing was sent; the rows and what they break are in {checked.quarantine_path},"
             f" the Data Docs are {checked.docs_index}.",
+            checked.findings,
+            n_bad,
+            n_input,
         )
 
 
@@ -153,7 +161,13 @@ def _first(findings: Sequence[Finding], names: Sequence[str]) -> str:
     return f"The first is {first_of(critical, names)}."
 
 
-def _refuse_whole(unmet: Sequence[str], docs_index: Path) -> None:
+def _refuse_whole(unmet: Sequence[str], checked: CheckedInput) -> None:
     if unmet:
         broken = listed(unmet, separator="; ")
-        raise InputError(f"The input as a whole breaks its contract: {broken}.", f"The Data Docs are {docs_index}.")
+        raise InputRefused(
+            f"The input as a whole breaks its contract: {broken}.",
+            f"The Data Docs are {checked.docs_index}.",
+            checked.findings,
+            checked.n_quarantined,
+            checked.n_input,
+        )

@@ -125,6 +125,7 @@ def plan_work(
         data_docs_index=data_docs_index,
         findings_by_rule=pd.DataFrame(),
         started_at=started_at,
+        sensitive=contract.sensitive,
     )
     return MendedWork(
         contract=contract,

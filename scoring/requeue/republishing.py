@@ -8,13 +8,14 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bes.errors import IntegrityError
+from bes.errors import IntegrityError, NotFound
 from bes.files import replacing, sha256_of
 from bes.settings import EndpointSettings
 from scoring.gates.judging import Judged
 from scoring.last_good import put_profile
 from scoring.manifest import Manifest
 from scoring.plan import RunFolder
+from scoring.report.occasions import HTML, REPORT, report_of_requeued, wrote_report
 from scoring.requeue.base import MANIFEST, MENDED, PREDICTIONS, QUARANTINE, Base, read_manifest
 from scoring.requeue.held import HeldRun
 from scoring.requeue.merging import Merged
@@ -71,12 +72,16 @@ def publish_merged(
     for name in (PREDICTIONS, QUARANTINE, MENDED):
         _upload(held, merged.folder / name, f"{place}/{name}")
     manifest = _manifest(held, base, work, merged, endpoint, place).model_copy(update={"gates": judged.results})
+    report = merged.folder / REPORT
+    if wrote_report(lambda: report_of_requeued(manifest, merged.folder / QUARANTINE, judged), report):
+        _upload(held, report, f"{place}/{REPORT}", content_type=HTML)
     held.check()
     put_profile(held.journal.documents, place, judged.profile)
     held.journal.documents.create(f"{place}/{MANIFEST}", _as_bytes(manifest))
     _reveal(held, manifest, place)
     with replacing(folder.predictions) as part:
         shutil.copyfile(merged.folder / PREDICTIONS, part)
+    _fetch_report(held, place, folder)
     return _at_home(manifest, folder, merged.folder / QUARANTINE)
 
 
@@ -92,6 +97,7 @@ def fetch_requeued(held: HeldRun, base: Base, *, folder: RunFolder) -> Manifest:
             f"{predictions.name!r} is not what its manifest says.",
             "Run with --rescore, which publishes another version.",
         )
+    _fetch_report(held, base.folder, folder)
     return _at_home(base.manifest, folder, base.quarantine_path)
 
 
@@ -100,14 +106,21 @@ def _claimed(held: HeldRun) -> str:
     return version_folder(record.plan.contract, record.run_date, record.run_key, record.generation)
 
 
-def _upload(held: HeldRun, path: Path, name: str) -> None:
+def _fetch_report(held: HeldRun, place: str, folder: RunFolder) -> None:
+    try:
+        held.store.download(f"{place}/{REPORT}", folder.report)
+    except NotFound:
+        logger.info("%s has no report", place)
+
+
+def _upload(held: HeldRun, path: Path, name: str, *, content_type: str = "text/csv") -> None:
     held.check()
     try:
-        held.store.upload(path, name)
+        held.store.upload(path, name, content_type=content_type)
     except IntegrityError:
         # Left by an execution that ended before its manifest, so that nobody reads it.
         held.journal.documents.delete(name)
-        held.store.upload(path, name)
+        held.store.upload(path, name, content_type=content_type)
 
 
 def _reveal(held: HeldRun, manifest: Manifest, folder: str) -> None:

@@ -241,6 +241,7 @@ def summarise(requeue: Requeue, manifest: Manifest) -> RequeueSummary:
         quarantine=folder.quarantine,
         manifest=folder.manifest,
         data_docs=Path(manifest.data_docs),
+        report=folder.report if folder.report.is_file() else None,
         n_requeued=step.n_rows,
         n_refused_again=step.n_refused_again,
         published=manifest.published or "",

@@ -78,18 +78,27 @@ def test_a_run_chains_its_tasks_and_leaves_artifacts_and_log_lines(
 
     assert done.returncode == 0, done.stderr
     run = newest_run(prefect_api)
-    assert (run["state_type"], run["name"]) == ("COMPLETED", "book_reviews")
+    assert run["state_type"] == "COMPLETED"
+    assert run["name"] == f"book_reviews {run['expected_start_time'][:10]}"
     mine = {"flow_runs": {"id": {"any_": [run["id"]]}}}
     (folder,) = (tmp_path / "runs").iterdir()
     expected = sorted(
         ["validate book_reviews", f"open run {folder.name}", "poll all jobs", "check row count", "write artifacts"]
         + ["ask golden rows", "score golden rows", "check gates"]
-        + [f"{step} shard {index}" for step in ("upload", "submit", "start", "download") for index in range(3)]
+        + [f"upload extract.csv shard {index}" for index in range(3)]
+        + [
+            f"{step} extract.csv shard {index}, attempt 1"
+            for step in ("submit", "start", "download")
+            for index in range(3)
+        ]
     )
     eventually(lambda: sorted(task["name"] for task in read(prefect_api, "task_runs", mine)) == expected)
     artifacts = {artifact["key"]: artifact for artifact in read(prefect_api, "artifacts", mine)}
-    assert set(artifacts) == {"book-reviews-summary", "book-reviews-jobs"}
-    assert "7 of 7 rows scored" in artifacts["book-reviews-summary"]["data"]
+    links = ("report", "quarantine-file", "data-docs", "predictions", "manifest")
+    assert set(artifacts) == {f"book-reviews-{what}" for what in ("summary", "jobs", "progress", *links)}
+    assert "All 7 rows are scored and published." in artifacts["book-reviews-summary"]["data"]
+    assert artifacts["book-reviews-progress"]["data"] == 100
+    assert artifacts["book-reviews-progress"]["description"] == "3 of 3 jobs, 7 of 7 rows"
     assert artifacts["book-reviews-jobs"]["data"].count("Finished") == 3
 
     def messages() -> list[str]:

@@ -1,0 +1,77 @@
+"""The run in a sentence, whether it is normal in another, and what to do about it."""
+
+from collections.abc import Sequence
+
+from scoring.last_good import LastGood
+from scoring.report.model import BooksLine, Change, Failure, GateLine, Verdict
+
+_MOST_NAMED = 4
+"""More is no sentence; the tables below have them all."""
+
+
+def verdict_of(
+    books: BooksLine,
+    changes: Sequence[Change],
+    gates: Sequence[GateLine],
+    failure: Failure | None,
+    *,
+    last: LastGood | None,
+) -> Verdict:
+    """What is said first."""
+    warned = [gate for gate in gates if gate.outcome != "passed"]
+    is_normal = _is_normal(changes, warned, last)
+    if failure is not None:
+        sentence = "Nothing was published. " + (
+            f"The version of {last.version.run_date.isoformat()} stays the latest."
+            if last
+            else "No earlier version exists."
+        )
+        return Verdict(kind="bad", sentence=sentence, is_normal=is_normal)
+    n_input, n_scored = books.n_input or 0, books.n_scored
+    every = f"All {_rows(n_scored)} are scored and published."
+    some = f"{n_scored:,} of {_rows(n_input)} are scored and published; {books.n_quarantined:,} are quarantined."
+    notable = warned or any(change.is_notable for change in changes)
+    return Verdict(
+        kind="warn" if notable else "good", sentence=every if n_scored == n_input else some, is_normal=is_normal
+    )
+
+
+def next_steps_of(
+    dataset: str,
+    run_key: str,
+    books: BooksLine,
+    gates: Sequence[GateLine],
+    failure: Failure | None,
+    *,
+    is_notable: bool,
+) -> tuple[str, ...]:
+    """What to do now. Text in backquotes is a command or a file."""
+    if failure is not None:
+        return (failure.next_step,)
+    steps = []
+    if books.n_quarantined:
+        steps.append(
+            f"Mend the {_rows(books.n_quarantined)} of `quarantine.csv` in a copy of it, in the column `raw`, then"
+            f" `batch-scoring requeue {run_key} --fixed COPY`."
+        )
+    if is_notable or any(gate.outcome == "warned" for gate in gates):
+        steps.append(
+            f"Look at what stands out above. If it should not have been published: `batch-scoring rollback {dataset}`."
+        )
+    return tuple(steps) or ("Nothing.",)
+
+
+def _is_normal(changes: Sequence[Change], warned: Sequence[GateLine], last: LastGood | None) -> str:
+    named = [f"{change.name} {change.difference}" for change in changes if change.is_notable]
+    named += [f"the gate {gate.name}{f' of {gate.column}' if gate.column else ''}" for gate in warned]
+    if last is None and not named:
+        return "Nothing was published before, so there is nothing to compare it with."
+    since = f"the run of {last.version.run_date.isoformat()}" if last else "its thresholds"
+    if not named:
+        return f"Compared with {since}, nothing stands out."
+    more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+    return f"Compared with {since}, this stands out: {', '.join(named[:_MOST_NAMED])}{more}."
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"
