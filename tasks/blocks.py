@@ -128,17 +128,21 @@ def load_block(kind: type[_Block], name: str) -> _Block:
     try:
         # Here, in a thread without a loop, Prefect loads at once.
         return cast("_Block", kind.load(name))
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, each['loc'])) or 'as a whole'}: {each['msg']}"
-            for each in error.errors(include_input=False)
-        )
-        raise ConfigurationError(
-            f"The block {name!r} of the type {kind.get_block_type_name()!r} cannot be used: {problems}.",
-            "Mend it in Prefect's UI under Blocks.",
-        ) from error
+    except RuntimeError as error:
+        # Prefect's own word for it.
+        if not isinstance(error.__cause__, ValidationError):
+            raise
+        raise _refused(kind, name, error.__cause__) from error
     except ValueError as error:
         raise _not_found(kind, name) from error
+
+
+def _refused(kind: type[Block], name: str, error: ValidationError) -> ConfigurationError:
+    told = [f"{'.'.join(map(str, each['loc'])) or 'as a whole'}: {each['msg']}" for each in error.errors()]
+    return ConfigurationError(
+        f"The block {name!r} of the type {kind.get_block_type_name()!r} cannot be used: {'; '.join(told)}.",
+        "Mend it in Prefect's UI under Blocks.",
+    )
 
 
 def _not_found(kind: type[Block], name: str) -> ConfigurationError:
