@@ -3,28 +3,23 @@
 import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from azure.core import MatchConditions
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import (
-    BlobClient,
-    BlobProperties,
-    BlobSasPermissions,
-    BlobServiceClient,
-    ContentSettings,
-    generate_blob_sas,
-)
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobClient, BlobProperties, BlobSasPermissions, ContentSettings
 
 from bes.documents import Documents
-from bes.errors import ConfigurationError, IntegrityError
+from bes.errors import IntegrityError
 from bes.files import replacing, sha256_of
 from bes.protocol import BlobReference
 from bes.settings import StorageSettings
+from bes.storage_access import References, address_of, connect
 from bes.storage_errors import storage_errors
 from bes.transfers import until_whole
 
@@ -52,7 +47,6 @@ _CLIENT_OPTIONS: dict[str, Any] = {
 _CONCURRENCY = 4
 _SEGMENT_BYTES = _CONCURRENCY * 4 * _MIB
 """What is fetched side by side. A download that is cut goes on with the segment that was not whole."""
-_CLOCK_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,23 +62,18 @@ class BlobStore:
     """The container of all runs.
 
     Args:
-        settings: Connection string, container name, and which form references have.
+        settings: How to reach the account, container name, and which form references have.
 
     Raises:
-        ConfigurationError: No connection string is set, or it cannot be read.
+        ConfigurationError: The settings name no way to reach it or several, or what they name cannot be read.
     """
 
     def __init__(self, settings: StorageSettings) -> None:
         self._settings = settings
-        connection_string = settings.require().get_secret_value()
-        try:
-            self._service = BlobServiceClient.from_connection_string(connection_string, **_CLIENT_OPTIONS)
-        except ValueError as error:
-            raise ConfigurationError(
-                "The connection string of the storage cannot be read.", "Set BATCH_SCORING_STORAGE_CONNECTION_STRING."
-            ) from error
+        self._service = connect(settings, _CLIENT_OPTIONS)
+        self._references = References(self._service, settings)
         self._container = self._service.get_container_client(settings.container)
-        self._place = f"{self._service.url.rstrip('/')}/{settings.container}"
+        self._place = f"{address_of(self._service)}{settings.container}"
 
     def __enter__(self) -> Self:
         return self
@@ -105,6 +94,10 @@ class BlobStore:
                 self._container.create_container()
             except ResourceExistsError:
                 logger.debug("container %r exists", self._container.container_name)
+            except HttpResponseError as error:
+                # A SAS token of a container cannot make it, nor tell whether it is there; the first read will.
+                if error.status_code != HTTPStatus.FORBIDDEN or not self._settings.sas:
+                    raise
 
     def documents(self) -> Documents:
         """The small JSON blobs of the same container."""
@@ -139,40 +132,12 @@ class BlobStore:
 
     def input_reference(self, name: str, *, lifetime: timedelta) -> BlobReference:
         """A reference with which the web service may read this one blob; every one is new, and ends by itself."""
-        return self._reference(name, BlobSasPermissions(read=True), lifetime)
+        return self._references.reference(name, BlobSasPermissions(read=True), lifetime)
 
     def output_reference(self, name: str, *, lifetime: timedelta) -> BlobReference:
         """A reference with which the web service may create this one blob."""
         # A blob of several blocks cannot be committed with `create` alone.
-        return self._reference(name, BlobSasPermissions(create=True, write=True), lifetime)
-
-    def _reference(self, name: str, permission: BlobSasPermissions, lifetime: timedelta) -> BlobReference:
-        location = f"{self._container.container_name}/{name}"
-        if self._settings.references == "connection_string":
-            # All of the account, for ever: for services that take nothing else.
-            connection_string = self._settings.require().get_secret_value()
-            return BlobReference(connection_string=connection_string, relative_location=location)
-        key = getattr(self._service.credential, "account_key", None)
-        if key is None:
-            raise ConfigurationError(
-                "The storage's connection string holds no account key, so no reference can be signed.",
-                "Set BATCH_SCORING_STORAGE_CONNECTION_STRING to one with AccountKey.",
-            )
-        now = datetime.now(UTC)
-        token = generate_blob_sas(
-            account_name=str(self._service.account_name),
-            container_name=self._container.container_name,
-            blob_name=name,
-            account_key=key,
-            permission=permission,
-            start=now - _CLOCK_SKEW,
-            expiry=now + lifetime,
-        )
-        return BlobReference(
-            base_location=self._service.url.rstrip("/") + "/",
-            relative_location=location,
-            sas_blob_token=f"?{token}",
-        )
+        return self._references.reference(name, BlobSasPermissions(create=True, write=True), lifetime)
 
     def _send(self, path: Path, blob: BlobClient, digest: str, content_type: str) -> None:
         with path.open("rb") as source:

@@ -43,6 +43,6 @@ def _converted(error: AzureError | RequestException, place: str, name: str) -> S
     if denied:
         return AccessDenied(
             f"The storage at {place!r} denies access to {name!r} ({why}).",
-            "Check BATCH_SCORING_STORAGE_CONNECTION_STRING.",
+            "Check BATCH_SCORING_STORAGE_CONNECTION_STRING, or what else reaches it: a SAS token, a block.",
         )
     return Unavailable(f"The storage at {place!r} failed on {name!r}: {why}.", "Run again later.", True)

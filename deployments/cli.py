@@ -181,8 +181,12 @@ def _serve(options: argparse.Namespace) -> int:
         # Ids and key of a definition of the user's own are the user's to know.
         unknown = ("WORKSPACE", "SERVICE", "API_KEY") if options.definition else ()
         for name, value in environment_of(chosen).items():
-            if name.startswith("BATCH_SCORING_") and name.removeprefix("BATCH_SCORING_ENDPOINT_") not in unknown:
-                show(f"export {name}={shlex.quote(value or '')}")
+            if (
+                value is not None
+                and name.startswith("BATCH_SCORING_")
+                and name.removeprefix("BATCH_SCORING_ENDPOINT_") not in unknown
+            ):
+                show(f"export {name}={shlex.quote(value)}")
         say(f"The console is at {chosen.console_url}")
         if unknown:
             say(f"Workspace, service and API key are those of {str(options.definition)!r}: set them as well.")

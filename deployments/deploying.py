@@ -98,6 +98,8 @@ def deploy(path: Path, *, work_pool: str | None, prune: bool) -> Deployed:
         before = {name: found for name in named if (found := _read(client, name))}
         with _on_pool(path, work_pool) as given:
             failure = _run_prefect(given)
+        for name in named:
+            _refuse_unknown_parameters(client, name)
         removed = [line for name in named for line in _reconcile(client, name, named[name], before.get(name))]
         if failure is not None:
             raise _stopped(client, failure, named, before)
@@ -188,6 +190,20 @@ def _run_prefect(path: Path) -> str | None:
         return None
     lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip(" │╭╮╰╯─")]
     return lines[-1].strip(" │") if lines else f"it ended with code {done.returncode}"
+
+
+def _refuse_unknown_parameters(client: SyncPrefectClient, name: str) -> None:
+    """Say in the deployment's schema that there are no other parameters, which Prefect leaves open."""
+    found = _read(client, name)
+    # One that has it already is not as it was deployed just now, but as before: it is left so.
+    if found is not None and "additionalProperties" not in (found.deployment.parameter_openapi_schema or {}):
+        schema = {**(found.deployment.parameter_openapi_schema or {}), "additionalProperties": False}
+        client.request(
+            "PATCH",
+            "/deployments/{id}",
+            path_params={"id": found.deployment.id},
+            json={"parameter_openapi_schema": schema},
+        )
 
 
 def _reconcile(client: SyncPrefectClient, name: str, deployment: Deployment, before: _Before | None) -> Iterator[str]:

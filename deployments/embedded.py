@@ -7,6 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from bes.errors import Unavailable
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.console import OUR_LOGGERS
@@ -52,7 +54,7 @@ def surroundings(*, use_settings: bool, with_prefect: bool, definition: Path | N
     api = _prefect_api() if use_settings and with_prefect else None
     if not embedded:
         endpoint.check()
-        storage.require()
+        storage.check()
     with ExitStack() as exit_stack:
         own: LocalStack | None = None
         if embedded or (with_prefect and not api):
@@ -99,7 +101,10 @@ def environment_of(chosen: Surroundings) -> dict[str, str | None]:
         "BATCH_SCORING_ENDPOINT_SERVICE": endpoint.service,
         "BATCH_SCORING_ENDPOINT_API_KEY": endpoint.api_key.get_secret_value(),
         "BATCH_SCORING_ENDPOINT_SUBSCRIPTION_KEY": endpoint.subscription_key.get_secret_value(),
-        "BATCH_SCORING_STORAGE_CONNECTION_STRING": storage.require().get_secret_value(),
+        "BATCH_SCORING_STORAGE_CONNECTION_STRING": _value(storage.connection_string),
+        "BATCH_SCORING_STORAGE_ACCOUNT_URL": storage.account_url,
+        "BATCH_SCORING_STORAGE_SAS_TOKEN": _value(storage.sas_token),
+        "BATCH_SCORING_STORAGE_REFERENCES": storage.references,
         "BATCH_SCORING_STORAGE_CONTAINER": storage.container,
         "PREFECT_API_URL": chosen.prefect_api or "",
         # Our own log lines reach the run's page; what is said outside a run is not an error.
@@ -108,3 +113,7 @@ def environment_of(chosen: Surroundings) -> dict[str, str | None]:
         # The terminal shows our progress; Prefect's own lines and tracebacks are on the run's page.
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     }
+
+
+def _value(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 
 from prefect import flow
@@ -15,6 +15,7 @@ from bes.errors import ScoringError
 from bes.settings import Connections
 from flows.missed_runs import MissedRuns, skipped
 from flows.naming import dated_name
+from flows.parameters import BlockName, ContractReference, FilePath, RunDate
 from flows.run_logs import bring_logs_to_runs
 from flows.steps import few_threads, steps_of
 from scoring.gates.settings import GateSettings
@@ -46,39 +47,35 @@ bring_logs_to_runs()
     task_runner=few_threads(),
 )
 async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a person fills in)
-    inputs: Annotated[
-        list[str],
-        Field(
-            min_length=1,
-            description="CSV files, folders of them, or glob patterns; {run_date} in them becomes the run date.",
-        ),
-    ],
-    contract: Annotated[str, Field(description="Name of a contract, or path of its YAML file.")] = "book_reviews",
-    rows_per_job: Annotated[int | None, Field(ge=1, description="Most rows that one BES job is given.")] = None,
-    run_date: Annotated[
-        date | None, Field(description="Date under which the result is published; by default when it was scheduled.")
-    ] = None,
-    rescore: Annotated[bool, Field(description="Score again, although the result is published.")] = False,
-    time_zone: Annotated[
-        TimeZone, Field(description="The schedule's: in it, the time for which a run was scheduled tells its run date.")
-    ] = "UTC",
-    missed_runs: Annotated[
-        MissedRuns,
-        Field(
-            description="Scheduled runs that could not begin in time, as after an outage: make up for all of them, for"
-            " the latest, or skip those that are too late."
-        ),
-    ] = "all",
-    late_after_minutes: Annotated[int, Field(ge=1, description="What is too late where missed_runs is skip.")] = 60,
-    retries: Annotated[
-        RetrySettings, Field(description="How often and how patiently a step is repeated after an outage.")
-    ] = DEFAULT_RETRIES,
-    gates: Annotated[
-        GateSettings | None,
-        Field(description="What is asked before it is published; what is not given, the worker's environment says."),
-    ] = None,
+    inputs: Annotated[list[FilePath], Field(min_length=1)],
+    contract: ContractReference = "book_reviews",
+    rows_per_job: Annotated[int | None, Field(ge=1)] = None,
+    run_date: RunDate | None = None,
+    rescore: bool = False,
+    time_zone: TimeZone = "UTC",
+    missed_runs: MissedRuns = "all",
+    late_after_minutes: Annotated[int, Field(ge=1)] = 60,
+    retries: RetrySettings = DEFAULT_RETRIES,
+    gates: GateSettings | None = None,
+    web_service: BlockName | None = None,
+    storage: BlockName | None = None,
 ) -> RunSummary | State[None]:
     """Score CSV files and account for every row. The same work, begun before, goes on where it stands.
+
+    Args:
+        inputs: CSV files, folders of them, or glob patterns; {run_date} in them becomes the run date.
+        contract: Name of a contract, or path of its YAML file.
+        rows_per_job: Most rows that one BES job is given; by default what the worker's settings say.
+        run_date: Date under which the result is published; by default when the run was scheduled.
+        rescore: Score again, although the result is published.
+        time_zone: The schedule's: in it, the time for which a run was scheduled tells its run date.
+        missed_runs: Scheduled runs that could not begin in time, as after an outage: make up for all of them, for the
+            latest, or skip those that are too late.
+        late_after_minutes: What is too late where missed_runs is skip.
+        retries: How often and how patiently a step is repeated after an outage.
+        gates: What is asked before it is published; what is not given, the worker's environment says.
+        web_service: Name of a block of the type BES Web Service; without one, the environment of the worker counts.
+        storage: Name of a block of the type BES Blob Container; without one, the environment of the worker counts.
 
     Raises:
         InputError: The input or the contract is wrong; nothing was sent.
@@ -89,7 +86,7 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
     end = await skipped(missed_runs, late_after=timedelta(minutes=late_after_minutes))
     if end is not None:
         return end
-    connections = await asyncio.to_thread(resolve_connections)
+    connections = await asyncio.to_thread(resolve_connections, web_service, storage)
     settings, asked = RunSettings(), gates or GateSettings()
     if rows_per_job is not None:
         settings = settings.model_copy(update={"rows_per_job": rows_per_job})

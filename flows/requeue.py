@@ -3,12 +3,11 @@
 import asyncio
 import uuid
 from pathlib import Path
-from typing import Annotated
 
 from prefect import flow
 from prefect.runtime import flow_run
-from pydantic import Field
 
+from flows.parameters import BlockName, ContractReference, FilePath, RunKey
 from flows.run_logs import bring_logs_to_runs
 from flows.steps import few_threads, steps_of
 from scoring.pipeline import score_shards
@@ -27,25 +26,30 @@ bring_logs_to_runs()
 
 @flow(name="requeue", flow_run_name="requeue {run_key}", validate_parameters=True, task_runner=few_threads())
 async def requeue(
-    run_key: Annotated[str, Field(description="The published run, as its manifest names it.")],
-    fixed: Annotated[str, Field(description="The run's quarantine.csv, or a part of it, with `raw` mended.")],
-    contract: Annotated[
-        str | None, Field(description="Name of the run's contract, or path of its YAML file; by default its name.")
-    ] = None,
-    also_unchanged: Annotated[
-        bool, Field(description="Requeue the rows of the file that were not changed as well.")
-    ] = False,
-    retries: Annotated[
-        RetrySettings, Field(description="How often and how patiently a step is repeated after an outage.")
-    ] = DEFAULT_RETRIES,
+    run_key: RunKey,
+    fixed: FilePath,
+    contract: ContractReference | None = None,
+    also_unchanged: bool = False,
+    retries: RetrySettings = DEFAULT_RETRIES,
+    web_service: BlockName | None = None,
+    storage: BlockName | None = None,
 ) -> RequeueSummary:
     """Score mended rows and account for every row of the run. Begun before, it goes on where it stands.
+
+    Args:
+        run_key: The published run, as its manifest names it.
+        fixed: The run's quarantine.csv, or a part of it, with `raw` mended.
+        contract: Name of the run's contract, or path of its YAML file; by default its name.
+        also_unchanged: Requeue the rows of the file that were not changed as well.
+        retries: How often and how patiently a step is repeated after an outage.
+        web_service: Name of a block of the type BES Web Service; without one, the environment of the worker counts.
+        storage: Name of a block of the type BES Blob Container; without one, the environment of the worker counts.
 
     Raises:
         InputError: The run, the file, the contract, an input or every mended row is refused; nothing was sent.
         RemoteError: The gateway, the web service or the storage failed. The run stays published as it is.
     """
-    connections = await asyncio.to_thread(resolve_connections)
+    connections = await asyncio.to_thread(resolve_connections, web_service, storage)
     settings = RunSettings()
     writer = Writer.here(session=uuid.uuid4().hex[:12], flow_run=flow_run.id)
     stop = Stop()

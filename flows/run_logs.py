@@ -1,4 +1,4 @@
-"""Brings the log lines of our own packages to the run's page, under any worker and without a setting of the user's."""
+"""Brings the log lines of our own packages to the run's page, under any worker and without a setting; and no secret."""
 
 import logging
 
@@ -9,6 +9,8 @@ from prefect.logging.handlers import APILogHandler
 from bes.redaction import RedactingFilter
 
 _PACKAGES = ("bes", "scoring", "tasks", "flows")
+_OF_PREFECT = ("prefect", "prefect.flow_runs", "prefect.task_runs", "prefect.extra")
+_REDACTING = RedactingFilter()
 
 
 class _OfARun(logging.Filter):
@@ -23,9 +25,10 @@ class _OfARun(logging.Filter):
 
 
 def bring_logs_to_runs() -> None:
-    """From now on, INFO and above of our packages is on the run's page. Harmless twice.
+    """From now on, INFO and above of our packages is on the run's page, and no line there has a secret. Harmless twice.
 
-    Where PREFECT_LOGGING_EXTRA_LOGGERS names a package, Prefect does the same, and nothing is added.
+    A flow's module calls it when it is imported, after Prefect has made its handlers. Where
+    PREFECT_LOGGING_EXTRA_LOGGERS names a package, Prefect does the same, and no handler is added.
     """
     for package in _PACKAGES:
         logger = logging.getLogger(package)
@@ -34,5 +37,7 @@ def bring_logs_to_runs() -> None:
         if not any(isinstance(handler, APILogHandler) for handler in logger.handlers):
             handler = APILogHandler()
             handler.addFilter(_OfARun())
-            handler.addFilter(RedactingFilter())
             logger.addHandler(handler)
+    for name in (None, *_OF_PREFECT, *_PACKAGES):
+        for handler in logging.getLogger(name).handlers:
+            handler.addFilter(_REDACTING)

@@ -7,13 +7,14 @@ import asyncio
 import logging
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow
 from pydantic import Field
 
 from bes.errors import ScoringError
 from flows.batch_scoring import batch_scoring
+from flows.parameters import BlockName
 from flows.run_logs import bring_logs_to_runs
 from scoring.finishing import Unfinished
 from scoring.settings import RunSettings
@@ -29,20 +30,24 @@ bring_logs_to_runs()
 
 @flow(name="sweep", validate_parameters=True)
 async def sweep(
-    live_jobs: Annotated[
-        LiveJobs,
-        Field(description="Of abandoned runs: cancel their live jobs, leave them to be taken up, or finish the runs."),
-    ] = "delete",
-    idle_minutes: Annotated[int, Field(ge=0, description="So long must nobody have written about a run.")] = 15,
-    keep_days: Annotated[
-        int | None, Field(ge=0, description="Days for which inputs and outputs are kept; none for ever.")
-    ] = 30,
-    retries: Annotated[
-        RetrySettings, Field(description="How often and how patiently the sweep is repeated after an outage.")
-    ] = DEFAULT_RETRIES,
+    live_jobs: LiveJobs = "delete",
+    idle_minutes: Annotated[int, Field(ge=0)] = 15,
+    keep_days: Annotated[int | None, Field(ge=0)] = 30,
+    retries: RetrySettings = DEFAULT_RETRIES,
+    web_service: BlockName | None = None,
+    storage: BlockName | None = None,
 ) -> list[Swept]:
-    """Find runs whose lease has ended, cancel their live jobs or finish them, and remove blobs that are old enough."""
-    connections = await asyncio.to_thread(resolve_connections)
+    """Find runs whose lease has ended, cancel their live jobs or finish them, and remove blobs that are old enough.
+
+    Args:
+        live_jobs: Of abandoned runs: cancel their live jobs, leave them to be taken up, or finish the runs.
+        idle_minutes: So long must nobody have written about a run.
+        keep_days: Days for which inputs and outputs are kept; none for ever.
+        retries: How often and how patiently the sweep is repeated after an outage.
+        web_service: Name of a block of the type BES Web Service; without one, the environment of the worker counts.
+        storage: Name of a block of the type BES Blob Container; without one, the environment of the worker counts.
+    """
+    connections = await asyncio.to_thread(resolve_connections, web_service, storage)
     endpoint = connections.endpoint
     rules = SweepRules(
         live_jobs=live_jobs,
@@ -53,15 +58,16 @@ async def sweep(
     )
     swept = await asyncio.to_thread(retries.applied_to(sweep_runs), rules, connections)
     # One after another: they share the quota of the gateway, and other runs may need it as well.
-    told = [run if run.unfinished is None else run.ended(await _finish(run.unfinished, retries)) for run in swept]
+    same = {"retries": retries, "web_service": web_service, "storage": storage}
+    told = [run if run.unfinished is None else run.ended(await _finish(run.unfinished, same)) for run in swept]
     await asyncio.to_thread(tell_swept, told)
     return told
 
 
-async def _finish(work: Unfinished, retries: RetrySettings) -> str:
+async def _finish(work: Unfinished, same: dict[str, Any]) -> str:
     """What came of it: one that cannot be finished keeps no other from being."""
     try:
-        await batch_scoring(**{**asdict(work), "inputs": list(work.inputs)}, retries=retries)
+        await batch_scoring(**{**asdict(work), "inputs": list(work.inputs), **same})
     except Exception as error:  # noqa: BLE001 (whatever it is, it is told in the table and on the run's own page)
         told = str(error) if isinstance(error, ScoringError) else type(error).__name__
         logger.warning("an abandoned run could not be finished: %s", told)

@@ -194,11 +194,10 @@ def test_an_output_reference_reads_and_deletes_nothing(store):
 
 def test_without_an_account_key_no_reference_can_be_signed():
     with (
-        store_at("BlobEndpoint=http://127.0.0.1:1/account;SharedAccessSignature=sv=2024&sig=SECRET") as store,
-        pytest.raises(ConfigurationError, match="AccountKey") as caught,
+        store_at("BlobEndpoint=http://127.0.0.1:1/account;AccountName=account") as store,
+        pytest.raises(ConfigurationError, match="AccountKey"),
     ):
         store.input_reference(NAME, lifetime=HOUR)
-    assert "SECRET" not in str(caught.value)
 
 
 # Access, settings and outages

@@ -61,3 +61,16 @@ def test_a_log_keeps_lines_with_percent_signs_and_without_secrets(log):
     logger.warning("100%% of %s", "100% rows")
     logger.warning("100% done")
     assert stream.getvalue() == "100% of 100% rows\n100% done\n"
+
+
+def test_a_log_keeps_tracebacks_and_no_secret_that_an_error_quotes(log):
+    logger, stream = log
+    try:
+        try:
+            raise OSError("no answer from https://a?sig=SECRET")
+        except OSError as error:
+            raise RuntimeError("ours") from error
+    except RuntimeError:
+        logger.exception("failed")
+    assert "no answer from https://a?sig=***" in stream.getvalue()
+    assert "SECRET" not in stream.getvalue()
