@@ -94,7 +94,8 @@ def read_prefect_file(path: Path) -> PrefectFile:
     try:
         return PrefectFile(path=path, deployments=document.get("deployments") or ())
     except ValidationError as error:
-        first = min(error.errors(include_url=False), key=lambda problem: problem["loc"])
+        # The innermost: that a list is too short, pydantic says as well when one of its members is wrong.
+        first = max(error.errors(include_url=False), key=lambda problem: len(problem["loc"]))
         raise ConfigurationError(f"{path}: {_member(document, first['loc'])}: {_said(first['msg'])}", _MEND) from error
 
 
@@ -158,11 +159,14 @@ def _said(message: str) -> str:
 
 
 def _load(deployment: Deployment) -> Flow[..., Any]:
+    script, _, function = deployment.entrypoint.rpartition(":")
+    if script and not Path(script).is_file():
+        raise ConfigurationError(
+            f"There is no file {script!r} below {str(Path.cwd())!r}, with the flow {function!r}.",
+            "Deploy from the root of the project.",
+        )
     try:
         return load_flow_from_entrypoint(deployment.entrypoint, use_placeholder_flow=False)
-    except FileNotFoundError as error:
-        what = f"There is no file {deployment.entrypoint.rpartition(':')[0]!r} below {str(Path.cwd())!r}."
-        raise ConfigurationError(what, "Deploy from the root of the project.") from error
     except (ScriptError, MissingFlowError, ImportError, ValueError) as error:
         reason = repr(error.user_exc) if isinstance(error, ScriptError) else str(error).strip()
         raise ConfigurationError(
