@@ -78,6 +78,8 @@ def test_each_day_has_one_run_of_its_own_date_when_the_clocks_change(repository:
         ({"entrypoint": "flows.nothing.nothing"}, "does not load: No module named 'flows.nothing'"),
         (with_parameters(rows_per_job=0), "parameters: Validation failed for field 'rows_per_job'"),
         (with_parameters(retries={"retires": 1}), "'retires' was unexpected"),
+        (with_schedule(parameters={"rescore": "perhaps"}), "nightly, schedule 'nightly': parameters: "),
+        (with_schedule(parameters={"time_zone": "Asia/Tokyo"}), "the parameter time_zone is Asia/Tokyo"),
         (with_parameters(row_per_job=5), "The flow has no parameter 'row_per_job'; it has inputs, "),
         (with_parameters(time_zone="UTC"), "'nightly' is in Europe/Berlin, and the parameter time_zone is UTC"),
         (
