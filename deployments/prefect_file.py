@@ -33,6 +33,7 @@ class Schedule(BaseModel):
         slug: By which it is known when it is deployed again.
         cron: When runs are due; the clock changes are why it is no interval.
         active: None leaves a schedule as it is, so that one that an operator has paused stays so.
+        parameters: Of its runs, over those of the deployment.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,6 +42,7 @@ class Schedule(BaseModel):
     cron: Annotated[str, AfterValidator(_is_cron)]
     timezone: TimeZone = "UTC"
     active: bool | None = None
+    parameters: dict[str, Any] = {}
 
 
 class _Pool(BaseModel):
@@ -62,6 +64,12 @@ class Deployment(BaseModel):
     schedules: tuple[Schedule, ...] = ()
     work_pool: _Pool
     concurrency_limit: int | _Limit | None = None
+
+    @property
+    def cancels_new(self) -> bool:
+        """Whether a run that finds all places taken is cancelled instead of waiting."""
+        limit = self.concurrency_limit
+        return isinstance(limit, _Limit) and limit.collision_strategy == "CANCEL_NEW"
 
     @model_validator(mode="after")
     def _slugs_differ(self) -> Self:
@@ -94,7 +102,8 @@ def read_prefect_file(path: Path) -> PrefectFile:
     try:
         return PrefectFile(path=path, deployments=document.get("deployments") or ())
     except ValidationError as error:
-        first = min(error.errors(include_url=False), key=lambda problem: problem["loc"])
+        # The innermost: that a list is too short, pydantic says as well when one of its members is wrong.
+        first = max(error.errors(include_url=False), key=lambda problem: len(problem["loc"]))
         raise ConfigurationError(f"{path}: {_member(document, first['loc'])}: {_said(first['msg'])}", _MEND) from error
 
 
@@ -130,8 +139,7 @@ def load_flows(file: PrefectFile) -> dict[str, Deployment]:
         name = f"{flow.name}/{deployment.name}"
         if name in named:
             raise ConfigurationError(f"{file.path}: {name} stands twice.", "Give one of them another name.")
-        _check_parameters(flow, deployment, name)
-        _check_agreement(deployment, name)
+        _check(flow, deployment, name)
         named[name] = deployment
     return named
 
@@ -158,11 +166,14 @@ def _said(message: str) -> str:
 
 
 def _load(deployment: Deployment) -> Flow[..., Any]:
+    script, _, function = deployment.entrypoint.rpartition(":")
+    if script and not Path(script).is_file():
+        raise ConfigurationError(
+            f"There is no file {script!r} below {str(Path.cwd())!r}, with the flow {function!r}.",
+            "Deploy from the root of the project.",
+        )
     try:
         return load_flow_from_entrypoint(deployment.entrypoint, use_placeholder_flow=False)
-    except FileNotFoundError as error:
-        what = f"There is no file {deployment.entrypoint.rpartition(':')[0]!r} below {str(Path.cwd())!r}."
-        raise ConfigurationError(what, "Deploy from the root of the project.") from error
     except (ScriptError, MissingFlowError, ImportError, ValueError) as error:
         reason = repr(error.user_exc) if isinstance(error, ScriptError) else str(error).strip()
         raise ConfigurationError(
@@ -170,16 +181,34 @@ def _load(deployment: Deployment) -> Flow[..., Any]:
         ) from error
 
 
-def _check_parameters(flow: Flow[..., Any], deployment: Deployment, name: str) -> None:
+def _check(flow: Flow[..., Any], deployment: Deployment, name: str) -> None:
     schema = parameter_schema(flow).model_dump()
-    unknown = sorted(set(deployment.parameters) - set(schema["properties"]))
+    _check_parameters(deployment.parameters, schema, name)
+    for schedule in deployment.schedules:
+        parameters = {**deployment.parameters, **schedule.parameters}
+        _check_parameters(parameters, schema, f"{name}, schedule {schedule.slug!r}")
+        zone = parameters.get("time_zone", "UTC")
+        if "time_zone" in schema["properties"] and schedule.timezone != zone:
+            raise ConfigurationError(
+                f"{name}: The schedule {schedule.slug!r} is in {schedule.timezone}, and the parameter time_zone is"
+                f" {zone}: a run could get the date of another day.",
+                _MEND,
+            )
+        if deployment.cancels_new and parameters.get("missed_runs") == "latest":
+            raise ConfigurationError(
+                f"{name}: With CANCEL_NEW, the run that missed_runs 'latest' leaves the work to may be cancelled.",
+                "Take ENQUEUE as its collision_strategy; nothing was deployed.",
+            )
+
+
+def _check_parameters(parameters: dict[str, Any], schema: dict[str, Any], name: str) -> None:
+    unknown = sorted(set(parameters) - set(schema["properties"]))
     if unknown:
-        raise ConfigurationError(
-            f"{name}: The flow has no parameter {unknown[0]!r}; it has {', '.join(schema['properties'])}.", _MEND
-        )
+        known = ", ".join(schema["properties"])
+        raise ConfigurationError(f"{name}: The flow has no parameter {unknown[0]!r}; it has {known}.", _MEND)
     try:
         # What is not given, the form asks for.
-        validate(deployment.parameters, schema, raise_on_error=True, ignore_required=True)
+        validate(parameters, schema, raise_on_error=True, ignore_required=True)
     except SchemaError as error:
         raise ConfigurationError(f"{name}: parameters: {_shortened(str(error))}.", _MEND) from error
 
@@ -187,21 +216,3 @@ def _check_parameters(flow: Flow[..., Any], deployment: Deployment, name: str) -
 def _shortened(message: str) -> str:
     # Of a time zone, the names of all others would follow.
     return f"{message[:_MOST]} …" if len(message) > _MOST else message
-
-
-def _check_agreement(deployment: Deployment, name: str) -> None:
-    zone = deployment.parameters.get("time_zone", "UTC")
-    for schedule in deployment.schedules:
-        if "missed_runs" in deployment.parameters and schedule.timezone != zone:
-            raise ConfigurationError(
-                f"{name}: The schedule {schedule.slug!r} is in {schedule.timezone}, and the parameter time_zone is"
-                f" {zone}: a run could get the date of another day.",
-                _MEND,
-            )
-    limit = deployment.concurrency_limit
-    cancels = isinstance(limit, _Limit) and limit.collision_strategy == "CANCEL_NEW"
-    if cancels and deployment.parameters.get("missed_runs") == "latest":
-        raise ConfigurationError(
-            f"{name}: With CANCEL_NEW, the run that missed_runs 'latest' leaves the work to may be cancelled.",
-            "Take ENQUEUE as its collision_strategy; nothing was deployed.",
-        )

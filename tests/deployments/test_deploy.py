@@ -21,6 +21,8 @@ import requests
 import yaml
 from azure.storage.blob import ContainerClient
 
+from bes.client import BesClient
+from bes.settings import EndpointSettings
 from deployments.embedded import Surroundings, environment_of
 from deployments.processes import ChildProcess
 from deployments.stack import LocalStack
@@ -72,6 +74,11 @@ class Prefect:
         found: dict[str, Any] = self.read(f"deployments/name/{name}")
         return found
 
+    def template(self) -> dict[str, Any]:
+        """That of the default work pool."""
+        found: dict[str, Any] = self.read("work_pools/batch-scoring")["base_job_template"]
+        return found
+
     def run(self, name: str, **parameters: Any) -> str:
         """Start a run of a deployment, as the form of the UI does."""
         created = self.ask(f"deployments/{self.deployment(name)['id']}/create_flow_run", parameters=parameters)
@@ -116,9 +123,11 @@ def eventually(probe: Callable[[], Any], seconds: float = 240) -> Any:
 @pytest.fixture(scope="module")
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
     server = Prefect(tmp_path_factory.mktemp("prefect"))
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -309,3 +318,104 @@ def test_after_an_outage_the_latest_missed_run_does_the_work_and_the_others_end_
     late = prefect.ended(too_late)
     assert late["state_name"] == "Skipped"
     assert "could begin only" in late["state"]["message"]
+
+
+def test_deploying_again_removes_what_left_the_file_and_leaves_paused_what_was_paused(
+    prefect: Prefect, deployed: dict[str, Any], deploy: Deploy, tmp_path: Path
+):
+    one, two, three = ({"slug": slug, "cron": "0 4 * * *"} for slug in ("one", "two", "three"))
+    prefect.ask("work_pools/", name="own", type="process", base_job_template=prefect.template())
+    file = own_file(tmp_path, {"name": "stays", "schedules": [one, two]}, {"name": "goes", "schedules": [one]})
+    assert deploy("--prefect-file", file, "--work-pool", "own").returncode == 0
+    stays = prefect.deployment("batch-scoring/stays")
+    assert stays["work_pool_name"] == "own"
+    first = next(schedule for schedule in stays["schedules"] if schedule["slug"] == "one")
+    schedules = f"{prefect.api}/deployments/{stays['id']}/schedules"
+    requests.patch(f"{schedules}/{first['id']}", json={"active": False}, timeout=60).raise_for_status()
+    # One without a slug, as the UI makes them: then Prefect makes all schedules anew when it deploys.
+    by_hand = [{"schedule": {"cron": "0 5 * * *", "timezone": "UTC"}, "active": True}]
+    requests.post(schedules, json=by_hand, timeout=60).raise_for_status()
+
+    own_file(tmp_path, {"name": "stays", "schedules": [one, three]})
+    again = deploy("--prefect-file", file, "--work-pool", "own")
+
+    assert again.returncode == 0, again.stderr
+    now = prefect.deployment("batch-scoring/stays")
+    assert {schedule["slug"]: schedule["active"] for schedule in now["schedules"]} == {"one": False, "three": True}
+    assert "batch-scoring/stays  0 4 * * * UTC (paused), 0 4 * * * UTC\n" in again.stdout
+    assert "batch-scoring/stays: two" in again.stdout
+    assert "0 5 * * *" in again.stdout
+    assert "Not in the file, but on the server with their schedules: batch-scoring/goes." in again.stdout
+    assert prefect.deployment("batch-scoring/goes")["schedules"]
+
+    prefect.ask(f"deployments/{stays['id']}/pause_deployment")
+    own_file(tmp_path, {"name": "stays", "schedules": []})
+    pruned = deploy("--prefect-file", file, "--work-pool", "own", "--prune", "--json")
+
+    told = json.loads(pruned.stdout)
+    assert told["removed_schedules"] == ["batch-scoring/stays: one", "batch-scoring/stays: three"]
+    assert told["pruned"] == ["batch-scoring/goes"]
+    assert requests.get(f"{prefect.api}/deployments/name/batch-scoring/goes", timeout=60).status_code == 404
+    assert prefect.deployment("batch-scoring/stays")["schedules"] == []
+    assert prefect.deployment("batch-scoring/stays")["paused"] is True
+    assert prefect.deployment("batch-scoring/nightly")["schedules"], "another pool's deployments are left alone"
+
+
+def test_when_prefect_stops_halfway_it_is_told_what_is_deployed(
+    prefect: Prefect, deployed: dict[str, Any], deploy: Deploy, tmp_path: Path
+):
+    refused = {"name": "batch-scoring", "job_variables": {"stream_output": "perhaps"}}
+    file = own_file(tmp_path, {"name": "first"}, {"name": "second", "work_pool": refused}, {"name": "third"})
+
+    done = deploy("--prefect-file", file)
+
+    assert done.returncode == 1
+    assert "perhaps" in done.stderr
+    assert "Deployed: batch-scoring/first. As before: batch-scoring/second, batch-scoring/third." in done.stderr
+    assert prefect.deployment("batch-scoring/first")
+
+
+def test_what_is_missing_is_told_before_anything_is_deployed(
+    prefect: Prefect, deployed: dict[str, Any], deploy: Deploy, tmp_path: Path
+):
+    no_pool = deploy("--work-pool", "nowhere")
+    no_server = deploy("--json", PREFECT_API_URL=f"http://127.0.0.1:{free_port()}/api")
+    no_address = deploy(PREFECT_API_URL="")
+    wrong = own_file(tmp_path, {"name": "wrong", "schedules": [{"slug": "a", "cron": "0 4 * * *", "timezone": "CET/"}]})
+    no_zone = deploy("--prefect-file", wrong)
+
+    assert [done.returncode for done in (no_pool, no_server, no_address, no_zone)] == [2, 1, 2, 2]
+    assert "There is no work pool 'nowhere'; there are: batch-scoring" in no_pool.stderr
+    assert "prefect work-pool create 'nowhere' --type process" in no_pool.stderr
+    assert "does not answer. Start it, or set PREFECT_API_URL" in json.loads(no_server.stdout)["error"]
+    assert "No Prefect server is set" in no_address.stderr
+    assert "There is no time zone 'CET/'" in no_zone.stderr
+    assert prefect.deployment("batch-scoring/nightly")["work_pool_name"] == "batch-scoring"
+
+
+def test_a_run_ends_well_although_the_server_is_away_until_it_has_published(
+    prefect: Prefect,
+    deployed: dict[str, Any],
+    worker: None,
+    environment: dict[str, str],
+    endpoint: EndpointSettings,
+    faults: Any,
+    tmp_path: Path,
+):
+    # Of the nightly deployment, since its limit is what a restart of the server would cost it.
+    leases = prefect.read("admin/settings")["server"]["concurrency"]["lease_storage"]
+    assert leases == "prefect.server.concurrency.lease_storage.filesystem"
+    faults.arm(kind="hang", seconds=3600)
+    before = published(environment)["current"]["run_key"]
+    run_id = prefect.run("batch-scoring/nightly", inputs=[extract(tmp_path)])
+    (hung,) = eventually(faults.served)
+
+    prefect.stop()
+    # A job that somebody cancels is replaced by another, which does not hang.
+    with BesClient(endpoint) as client:
+        client.delete(hung["hit"])
+    eventually(lambda: published(environment)["current"]["run_key"] != before)
+    prefect.start()
+
+    run = prefect.ended(run_id)
+    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 1)
