@@ -5,6 +5,7 @@ from pathlib import Path
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from scoring.books import Books
 from scoring.manifest import Manifest
@@ -12,6 +13,7 @@ from scoring.open_run import OpenRun
 from scoring.plan import Outcome, RunPlan
 from scoring.publishing import fetch_published, publish_run
 from scoring.summary import RunSummary
+from tasks.events import tell_published, tell_quarantined
 
 
 # Not cached: it writes files.
@@ -19,6 +21,7 @@ from scoring.summary import RunSummary
 def write_artifacts(run: OpenRun, outcome: Outcome, books: Books) -> RunSummary:
     """Publish the run and leave its evidence."""
     manifest = publish_run(run, outcome, books)
+    _tell(manifest, run)
     return _leave_evidence(manifest, run.plan)
 
 
@@ -26,7 +29,16 @@ def write_artifacts(run: OpenRun, outcome: Outcome, books: Books) -> RunSummary:
 @task(task_run_name="fetch published result", cache_policy=NO_CACHE)
 def fetch_result(run: OpenRun) -> RunSummary:
     """Bring the result of a run that is published already home, and leave its evidence."""
-    return _leave_evidence(fetch_published(run), run.plan)
+    manifest = fetch_published(run)
+    if run.record.writer.flow_run == flow_run.id:
+        # This very flow run published it and was interrupted, perhaps before it could tell.
+        _tell(manifest, run)
+    return _leave_evidence(manifest, run.plan)
+
+
+def _tell(manifest: Manifest, run: OpenRun) -> None:
+    tell_published(manifest)
+    tell_quarantined(manifest, run.plan, high_share=run.settings.quarantine_alarm_share)
 
 
 def _leave_evidence(manifest: Manifest, plan: RunPlan) -> RunSummary:

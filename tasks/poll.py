@@ -8,6 +8,7 @@ from bes.protocol import JobState
 from scoring import jobs
 from scoring.open_run import OpenRun
 from scoring.plan import Job
+from tasks.events import tell_failed_jobs
 
 
 # One task for all jobs: a task for each would store twenty times the events. Outages are the loop's business, so there
@@ -16,4 +17,6 @@ from scoring.plan import Job
 def poll_status(started: list[Job], run: OpenRun) -> dict[str, JobState]:
     """The states of the jobs by job id, once all have ended or one has ended in vain."""
     with BesClient(run.endpoint, sleep=run.sleep) as client:
-        return jobs.wait_for_jobs(run, client, started)
+        states = jobs.wait_for_jobs(run, client, started)
+    tell_failed_jobs(run, started, states)
+    return states
