@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def eventually(probe: Callable[[], object], *, seconds: float = 60) -> None:
+def eventually(probe: Callable[[], object], *, seconds: float = 120) -> None:
     """Return when `probe` is true; fail when it is not by then."""
     end = time.monotonic() + seconds
     while not probe():

@@ -22,10 +22,13 @@ from deployments.automations import ALARMS, AlarmFile
 from deployments.processes import ChildProcess
 from tests.waiting import eventually
 
+# Prefect's own waits add up, and a loaded machine takes a multiple.
+pytestmark = pytest.mark.timeout(1200)
+
 TAG = f"alarms-{uuid.uuid4().hex[:8]}"
 OTHERS = "of-somebody-else"
-TOLERANCE_SECONDS = 45
-"""More than the heartbeat's 30 s, which Prefect does not let be shorter."""
+TOLERANCE_SECONDS = 60
+"""Two heartbeats of 30 s, which Prefect does not let be shorter: enough for runs that are over soon."""
 EXTRACT = "review_id,Col1,Col2\n" + "".join(f"R{number:06d},4,Review {number}\n" for number in range(1, 5))
 
 
@@ -81,7 +84,7 @@ class Inbox:
     def about(self, *words: str) -> list[dict[str, str]]:
         return [one for one in self.messages if all(word in one["subject"] + one["body"] for word in words)]
 
-    def wait_for(self, *words: str, seconds: float = 60) -> dict[str, str]:
+    def wait_for(self, *words: str, seconds: float = 180) -> dict[str, str]:
         eventually(lambda: self.about(*words), seconds=seconds)
         return self.about(*words)[0]
 
@@ -294,9 +297,6 @@ def night(
     )
     book = f"{local_stack.web_service_url}/faults"
     with worker("first.log"):
-        crashing = server.start(
-            server.deployment("crashing", "crashing.py:crashing", folder=folder, pool=pool, tags=["auto-resume"])
-        )
         # The run waits for its job as long as this lasts.
         silence = {"kind": "status", "operation": "status", "status": 503, "times": 1_000_000}
         requests.post(book, json=silence, timeout=30).raise_for_status()
@@ -304,17 +304,19 @@ def night(
             server.deployment("batch-scoring", program, folder=repository, pool=pool, tags=["auto-resume"]),
             parameters={"inputs": [str(extract)], "contract": "book_reviews"},
         )
-        eventually(lambda: [one["state"] for one in journal.attempts()] == ["started"], seconds=120)
+        eventually(lambda: [one["state"] for one in journal.attempts()] == ["started"], seconds=240)
         first = journal.writer()
         os.kill(first, signal.SIGKILL)
-        eventually(lambda: journal.writer() not in (0, first), seconds=120)
+        eventually(lambda: journal.writer() not in (0, first), seconds=240)
         eventually(lambda: heartbeats(server, scored) == 2)
-        eventually(lambda: ended_often(server.run(crashing), 3), seconds=120)
         second = journal.writer()
     eventually(lambda: not Path(f"/proc/{second}").exists())
     assert server.run(scored)["state_type"] == "RUNNING"
     requests.delete(book, timeout=30).raise_for_status()
     with worker("second.log"):
+        crashing = server.start(
+            server.deployment("crashing", "crashing.py:crashing", folder=folder, pool=pool, tags=["auto-resume"])
+        )
         evening(repository, {**environment, "BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}"}, folder)
         yield Night(scored=scored, crashing=crashing, late=late, journal=journal, results=folder / "runs")
 
@@ -352,7 +354,7 @@ def test_a_failed_run_of_ours_notifies_with_its_page_and_what_to_do(night: Night
     message = inbox.wait_for("ours_that_fails")
     (run,) = server.call("POST", "flow_runs/filter", {"flow_runs": {"name": {"any_": ["ours_that_fails"]}}})
     assert message["subject"] == "batch-scoring: run ours_that_fails Failed"
-    assert "There is no contract" in message["body"] or "ours_that_fails" in run["state"]["message"]
+    assert run["state"]["message"] in message["body"]
     assert f"{server.api.removesuffix('/api')}/runs/flow-run/{run['id']}" in message["body"]
     assert f"prefect flow-run retry {run['id']}" in message["body"]
     assert inbox.about("somebody_elses") == []
@@ -396,7 +398,8 @@ def test_a_run_goes_on_after_its_process_was_killed_and_after_its_worker_was_sto
 
 
 def test_a_run_that_crashes_each_time_is_started_again_as_often_as_allowed(night: Night, inbox: Inbox, server: Server):
-    assert ended_often(server.run(night.crashing), 3)
+    eventually(lambda: ended_often(server.run(night.crashing), 3), seconds=240)
     eventually(lambda: len(inbox.about(night.crashing)) == 3)
-    last = inbox.about(night.crashing, "has begun 3 time(s) and is not started again by itself")
-    assert len(last) == 1
+    assert len(inbox.about(night.crashing, "has begun 3 time(s) and is not started again by itself")) == 1
+    # It has been left alone since: it would have begun again within the time of a look for work.
+    assert server.run(night.crashing)["run_count"] == 3

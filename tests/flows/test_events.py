@@ -15,6 +15,9 @@ import requests
 from tasks.events import EVENTS, InputMissing, Payload, RowQuarantined, RunPublished, ShardFailed
 from tests.waiting import eventually
 
+# All of it is one setup of three flow runs.
+pytestmark = pytest.mark.timeout(900)
+
 CONTRACT = "book_reviews"
 SECRET_CELL = "only the rows know this"
 EXTRACT = "review_id,Col1,Col2\n" + "".join(f"R{number:06d},4,Review {number}\n" for number in range(1, 6))
