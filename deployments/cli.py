@@ -1,4 +1,4 @@
-"""The command line: `batch-scoring demo | run | requeue | contract | rollback | deploy | serve | rrs`."""
+"""The command line: `batch-scoring demo | run | requeue | contract | rollback | deploy | automations | serve | rrs`."""
 
 import argparse
 import contextlib
@@ -19,6 +19,7 @@ from bes.blobs import BlobStore
 from bes.client import BesClient
 from bes.errors import ConfigurationError, ScoringError
 from bes.protocol import ExecuteRequest, Table
+from deployments.automations_cli import add_automations_commands
 from deployments.console import progress_on, say, show, summary_text
 from deployments.contract_cli import add_contract_commands
 from deployments.deploy_cli import add_deploy_command
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_requeue_command(commands)
     add_contract_commands(commands)
+    add_automations_commands(commands)
 
     rollback = commands.add_parser("rollback", help="point back to the version of a dataset before the latest one")
     rollback.add_argument("dataset", metavar="DATASET", help="name of the contract")

@@ -115,7 +115,12 @@ def start_shard(run: OpenRun, client: BesClient, job: Job) -> Job:
 
 
 def wait_for_jobs(
-    run: OpenRun, client: BesClient, started: StartedJobs, *, on_pause: Callable[[], None] = lambda: None
+    run: OpenRun,
+    client: BesClient,
+    started: StartedJobs,
+    *,
+    on_pause: Callable[[], None] = lambda: None,
+    on_end: Callable[[Job, JobState], None] = lambda _job, _state: None,
 ) -> None:
     """Wait for all jobs that are added, until their feed is closed. The journal knows of each end before it is told.
 
@@ -124,6 +129,7 @@ def wait_for_jobs(
         client: For the web service.
         started: Jobs are added while it waits.
         on_pause: Called before each pause.
+        on_end: Told each job and its final state, before it is handed on.
 
     Raises:
         JobTimedOut: The run's own deadline has passed.
@@ -133,7 +139,7 @@ def wait_for_jobs(
         on_pause()
         run.sleep(seconds)
 
-    wait = _Wait(run, client, started)
+    wait = _Wait(run, client, started, on_end)
     poll_jobs(
         wait,
         started.feed,
@@ -172,10 +178,13 @@ def known_end(run: OpenRun, job: Job) -> JobState | None:
 class _Wait:
     """What happens while jobs are waited for."""
 
-    def __init__(self, run: OpenRun, client: BesClient, started: StartedJobs) -> None:
+    def __init__(
+        self, run: OpenRun, client: BesClient, started: StartedJobs, on_end: Callable[[Job, JobState], None]
+    ) -> None:
         self._run = run
         self._client = client
         self._started = started
+        self._on_end = on_end
 
     def read_status(self, job_id: str) -> JobState:
         try:
@@ -211,7 +220,9 @@ class _Wait:
 
     def ended(self, job_id: str, state: JobState) -> None:
         # Links to results are of no use here, and a signature in them would be handed on.
-        self._started.on_end(self._started.job(job_id), state.model_copy(update={"results": None}))
+        job, ended = self._started.job(job_id), state.model_copy(update={"results": None})
+        self._on_end(job, ended)
+        self._started.on_end(job, ended)
 
 
 def judge_failure(run: OpenRun, job: Job, state: JobState) -> None:

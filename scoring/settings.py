@@ -30,6 +30,10 @@ class RunSettings(BaseSettings):
     max_isolation_jobs: int = Field(
         70, ge=0, description="Most jobs that one execution spends, beyond one a shard, on finding refused rows."
     )
+    # The contract's `tolerance` stops a run; this is for what a person should hear of although it was published.
+    quarantine_alarm_share: float = Field(
+        0.05, ge=0, le=1, description="A published run with a larger share of quarantined rows raises an alarm."
+    )
     # Azure takes 15 to 60; longer bears longer outages, shorter lets another machine take over sooner.
     lease_seconds: int = Field(60, ge=15, le=60, description="How long a run is held by a process that has died.")
     when_held: Literal["wait", "leave"] = Field(

@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
 
 from bes.errors import Conflict, ScoringError
 from bes.settings import Connections
@@ -26,6 +27,7 @@ from scoring.report.occasions import (
 )
 from scoring.summary import RunSummary
 from scoring.validation import Work
+from tasks.events import tell_published, tell_quarantined
 from tasks.evidence import Places, leave_artifacts, leave_error
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ logger = logging.getLogger(__name__)
 def write_artifacts(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) -> RunSummary:
     """Publish the run and leave its evidence."""
     manifest = publish_run(run, outcome, books, judged)
+    _tell(manifest, run)
     report = report_of_published(run, manifest, outcome.refused, judged=judged)
     return _leave_evidence(report, manifest, run.plan)
 
@@ -45,7 +48,15 @@ def write_artifacts(run: OpenRun, outcome: Outcome, books: Books, judged: Judged
 def fetch_result(run: OpenRun) -> RunSummary:
     """Bring the result of a run that is published already home, and leave its evidence."""
     manifest = fetch_published(run)
+    if run.record.writer.flow_run == flow_run.id:
+        # This very flow run published it and was interrupted, perhaps before it could tell.
+        _tell(manifest, run)
     return _leave_evidence(report_of_published(run, manifest, ()), manifest, run.plan)
+
+
+def _tell(manifest: Manifest, run: OpenRun) -> None:
+    tell_published(manifest)
+    tell_quarantined(manifest, run.plan, high_share=run.settings.quarantine_alarm_share)
 
 
 # Not cached: it writes files.

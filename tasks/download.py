@@ -3,10 +3,12 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from bes.errors import IntegrityError, NotFound
 from bes.protocol import JobState
 from scoring.open_run import OpenRun
 from scoring.outputs import take_output
 from scoring.plan import Job, ScoredShard
+from tasks.events import tell_bad_output
 
 
 # No retries: the storage SDK repeats what can pass by itself, and one layer is enough.
@@ -17,4 +19,11 @@ from scoring.plan import Job, ScoredShard
 )
 def download_output(job: Job, state: JobState, run: OpenRun) -> ScoredShard | None:
     """Bring the output home into the run's working folder; None when it is not whole and the shard is tried again."""
-    return take_output(run, job, state)
+    try:
+        scored = take_output(run, job, state)
+    except (NotFound, IntegrityError):
+        tell_bad_output(run, job)
+        raise
+    if scored is None:
+        tell_bad_output(run, job)
+    return scored

@@ -15,6 +15,7 @@ from scoring.requeue.summary import RequeueSummary
 from scoring.settings import RunSettings
 from scoring.stopping import Stop
 from scoring.writer import Writer
+from tasks.events import tell_published
 
 
 # No retries: the storage's client has its own, and who holds the run is waited for inside. Not cached: it is a lease.
@@ -35,7 +36,9 @@ def merge_rows(outcome: Outcome, taken: Requeue) -> Merged:
 @task(task_run_name="publish version", cache_policy=NO_CACHE)
 def publish_version(taken: Requeue, merged: Merged) -> RequeueSummary:
     """Publish the run anew, and leave its evidence."""
-    return _leave_evidence(requeueing.publish(taken, merged, GateSettings()), taken)
+    manifest = requeueing.publish(taken, merged, GateSettings())
+    tell_published(manifest)
+    return _leave_evidence(manifest, taken)
 
 
 # Not cached: it writes files.

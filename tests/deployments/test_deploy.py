@@ -213,11 +213,12 @@ def test_the_shipped_file_is_deployed_whole_and_the_default_work_pool_is_made(
         "batch-scoring/nightly": ["30 3 * * * Europe/Berlin"],
         "batch-scoring/on-demand": [],
         "sweep/hourly": ["10 * * * * UTC"],
+        "input-watch/daily": ["0 3 * * * Europe/Berlin"],
         "requeue/on-demand": [],
     }
     assert prefect.read("work_pools/batch-scoring")["type"] == "process"
     nightly = prefect.deployment("batch-scoring/nightly")
-    assert nightly["tags"] == ["batch-scoring", "nightly"]
+    assert set(nightly["tags"]) == {"batch-scoring", "nightly", "auto-resume"}
     assert nightly["description"].startswith("Scores the night's extract")
     assert nightly["parameters"]["retries"]["retries"] == 5
     assert nightly["global_concurrency_limit"]["limit"] == 1
