@@ -37,9 +37,14 @@ for _package in ("bes", "scoring", "tasks", "flows"):
     logging.getLogger(_package).setLevel(logging.INFO)
 
 
+def _run_name() -> str:
+    given = flow_run.parameters
+    return " ".join(str(given[name]) for name in ("contract", "run_date") if given.get(name) is not None)
+
+
 @flow(
     name="batch-scoring",
-    flow_run_name="{contract}",
+    flow_run_name=_run_name,
     validate_parameters=True,
     task_runner=few_threads(),
 )
