@@ -43,10 +43,10 @@ async def backfill(  # noqa: PLR0913, PLR0917 (each is a field of the form)
         dict[str, Any], Field(description="Further parameters of the runs, as that deployment has them.")
     ] = {},  # noqa: B006 (Prefect copies it; a form needs a default)
     begin_within_minutes: Annotated[
-        int, Field(ge=1, description="With no run under way and none that begins for so long, the backfill ends.")
+        float, Field(gt=0, description="With no run under way and none that begins for so long, the backfill ends.")
     ] = 60,
     end_within_hours: Annotated[
-        int, Field(ge=1, description="A run that goes on for longer is not waited for any more.")
+        float, Field(gt=0, description="A run that goes on for longer is not waited for any more.")
     ] = 13,
 ) -> None:
     """Score every date of the range that is not done. Begun before, it goes on with the runs that it finds.

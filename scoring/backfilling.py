@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from bes.errors import ConfigurationError, InputError, ScoringError
+from scoring.run_dates import PLACE
 
 MOST_DATES = 366
 """A year, and more than anybody wants to look through; a mistyped year is longer."""
@@ -98,10 +99,10 @@ def require_run_date(inputs: Iterable[str], dates: Sequence[date]) -> None:
         InputError: There are several dates, and no input has `{run_date}`.
     """
     given = list(inputs)
-    if len(dates) > 1 and not any("{run_date" in entry for entry in given):
+    if len(dates) > 1 and not any(PLACE in entry for entry in given):
         raise InputError(
             f"The inputs {given!r} are the same for each of the {len(dates)} dates.",
-            "Put {run_date} where the date stands in their names.",
+            f"Put {PLACE} where the date stands in their names.",
         )
 
 
