@@ -9,8 +9,8 @@ from prefect.cache_policies import NO_CACHE
 
 from bes.blobs import BlobStore
 from bes.errors import ScoringError
-from bes.settings import StorageSettings
 from scoring.versions import read_latest, rows_by_date
+from tasks.connections import resolve_connections
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 def count_published_rows(contract: str) -> dict[date, int]:
     """Rows in the newest version of each run date; empty where this machine cannot read the storage."""
     try:
-        with BlobStore(StorageSettings()) as store:
+        with BlobStore(resolve_connections().storage) as store:
             latest = read_latest(store.documents(), Path(contract).stem)
     except ScoringError as error:
         # It is a column of a table. What was scored stays so.

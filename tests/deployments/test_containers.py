@@ -139,7 +139,12 @@ def test_prefect_deploys_the_file_to_a_work_pool_of_each_type(
     done = subprocess.run(
         command,
         cwd=repository,
-        env={**stack_environment, "PREFECT_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "PYTHONPATH": str(repository)},
+        env={
+            **stack_environment,
+            "PREFECT_HOME": str(tmp_path),
+            "PATH": "/usr/bin:/bin",
+            "PYTHONPATH": str(repository),
+        },
         capture_output=True,
         text=True,
         timeout=240,
