@@ -76,8 +76,9 @@ class Site:
         return sorted(found, key=lambda run: run["name"])
 
     def table(self, of: str) -> str:
-        (artifact,) = self.post("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [of]}}})
-        assert (artifact["key"], artifact["type"]) == ("backfill-book-reviews", "table")
+        mine = {"flow_run_id": {"any_": [of]}, "key": {"any_": ["backfill-book-reviews"]}}
+        (artifact,) = self.post("artifacts/filter", {"artifacts": mine})
+        assert artifact["type"] == "table"
         return str(artifact["data"])
 
 
