@@ -16,6 +16,8 @@ import requests
 import yaml
 from prefect.utilities.templating import apply_values
 
+from deployments.prefect_file import load_flows, read_prefect_file
+
 FILE = "deployments/prefect.containers.yaml"
 
 
@@ -119,6 +121,11 @@ def test_both_files_have_the_same_deployments(repository: Path):
         assert without_inputs[0] == without_inputs[1], name
         environments = [one["work_pool"]["job_variables"]["env"] for one in (entry, here[name])]
         assert environments[0] == environments[1], name
+
+
+def test_our_own_command_finds_nothing_wrong_with_the_file(repository: Path):
+    named = load_flows(read_prefect_file(repository / FILE))
+    assert {"batch-scoring/nightly", "batch-scoring/on-demand", "batch-scoring/backfill", "sweep/hourly"} < set(named)
 
 
 @pytest.mark.parametrize("kind", ["docker", "kubernetes"])
