@@ -77,6 +77,12 @@ def read_manifest(documents: Documents, folder: str) -> Manifest | None:
     return None if found is None else Manifest.model_validate_json(found.content)
 
 
+def rows_by_date(latest: Latest | None) -> dict[date, int]:
+    """Scored rows in the newest version of each run date that was ever published."""
+    versions = sorted(latest.versions, key=lambda version: version.published_at) if latest else []
+    return {version.run_date: version.n_scored for version in versions}
+
+
 def point_to(documents: Documents, dataset: str, version: Version) -> Latest:
     """Make a version the current one, unless it was published before or a later date is current."""
 

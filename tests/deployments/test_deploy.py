@@ -212,6 +212,7 @@ def test_the_shipped_file_is_deployed_whole_and_the_default_work_pool_is_made(
     assert deployed["deployments"] == {
         "batch-scoring/nightly": ["30 3 * * * Europe/Berlin"],
         "batch-scoring/on-demand": [],
+        "batch-scoring/backfill": [],
         "sweep/hourly": ["10 * * * * UTC"],
         "input-watch/daily": ["0 3 * * * Europe/Berlin"],
         "requeue/on-demand": [],
