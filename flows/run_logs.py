@@ -39,5 +39,5 @@ def bring_logs_to_runs() -> None:
             handler.addFilter(_OfARun())
             logger.addHandler(handler)
     for name in (None, *_OF_PREFECT, *_PACKAGES):
-        for handler in logging.getLogger(name).handlers:
-            handler.addFilter(_REDACTING)
+        for present in logging.getLogger(name).handlers:
+            present.addFilter(_REDACTING)

@@ -183,7 +183,8 @@ class _Pipeline:
     ) -> None:
         """Begin a step when its lane has room, and go on with what comes of it."""
         lane, rank = step
-        heapq.heappush(self._waiting[lane], (rank, next(self._numbers), partial(self._begin, lane, begin, go_on)))
+        step_begins: Callable[[], None] = partial(self._begin, lane, begin, go_on)
+        heapq.heappush(self._waiting[lane], (rank, next(self._numbers), step_begins))
         self._fill(lane)
 
     def _fill(self, lane: _Lane) -> None:
