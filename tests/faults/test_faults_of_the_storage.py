@@ -42,7 +42,7 @@ def front(local_stack: LocalStack, azurite: Any) -> Iterator[StorageProxy]:
 
 
 @pytest.fixture(scope="module")
-def service(local_stack: LocalStack, front: StorageProxy, tmp_path_factory: Any) -> Iterator[Service]:
+def service(local_stack: LocalStack, endpoint: Any, front: StorageProxy, tmp_path_factory: Any) -> Iterator[Service]:
     with Service(local_stack, front.connection_string, tmp_path_factory.mktemp("storage") / "service") as running:
         yield running
 

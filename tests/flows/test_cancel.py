@@ -108,7 +108,7 @@ def proxy(azurite: Any) -> Iterator[StorageProxy]:
 
 
 @pytest.fixture
-def service(local_stack: LocalStack, proxy: StorageProxy, tmp_path: Path) -> Iterator[Service]:
+def service(local_stack: LocalStack, endpoint: Any, proxy: StorageProxy, tmp_path: Path) -> Iterator[Service]:
     with Service(local_stack, proxy.connection_string, tmp_path / "service") as running:
         yield running
 
@@ -159,6 +159,7 @@ def operator(
         yield Operator(prefect_api, made.json()["id"])
 
 
+@pytest.mark.timeout(900)
 def test_a_run_cancelled_while_it_submits_polls_and_publishes_is_finished_by_the_next(
     operator: Operator, service: Service, container: Container, proxy: StorageProxy, repository: Path, tmp_path: Path
 ):
