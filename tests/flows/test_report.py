@@ -8,9 +8,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,26 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 PHONE = {"width": 360, "height": 740}
 SCREEN = {"width": 1440, "height": 900}
 
+pytestmark = pytest.mark.timeout(900)
+
 HOSTILE = "<img src=x onerror=alert(1)>.csv"
 PROGRAM = """
-import asyncio, json, sys
+import asyncio, json, os, sys, traceback
+import requests
 from flows.batch_scoring import batch_scoring
-print(asyncio.run(batch_scoring(**json.loads(sys.argv[1]))).model_dump_json())
+
+faults, *nights = json.load(sys.stdin)
+for night in nights:
+    for fault in night["faults"]:
+        requests.post(faults, json=fault, timeout=30).raise_for_status()
+    os.environ.update(night["environment"])
+    try:
+        asyncio.run(batch_scoring(**night["parameters"]))
+    except Exception:
+        traceback.print_exc()
+    requests.delete(faults, timeout=30).raise_for_status()
 """
+"""All runs in one process, since most of what a process costs is its beginning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,60 +81,47 @@ def write(path: Path, body: str) -> str:
     return str(path)
 
 
-class Nights:
-    """Runs the flow in processes of their own, as a worker without settings of ours for logging would."""
+class Server:
+    """Reads what runs have left on the Prefect server."""
 
-    def __init__(self, repository: Path, environment: dict[str, str], api: str, home: Path) -> None:
-        hidden = ("PREFECT_LOGGING_EXTRA_LOGGERS", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")
-        kept = {name: value for name, value in environment.items() if name not in hidden}
-        self.container = f"test-{uuid.uuid4().hex}"
-        self._environment = {
-            **{name: value for name, value in os.environ.items() if name not in hidden},
-            **kept,
-            "BATCH_SCORING_STORAGE_CONTAINER": self.container,
-            "BATCH_SCORING_RUN_DATA_DIR": str(home / "runs"),
-        }
-        self._repository, self._api, self._home = repository, api, home
+    def __init__(self, api: str) -> None:
+        self._api = api
 
-    def run(self, path: str, *, last_words: str, fails: bool = False, **parameters: Any) -> Run:
-        before = set(self._home.glob("runs/*"))
-        given = {"inputs": [path], "rows_per_job": 4, **parameters}
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, json.dumps(given)],
-            cwd=self._repository,
-            env={**self._environment, "BATCH_SCORING_RUN_MAX_ATTEMPTS": "1"} if fails else self._environment,
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert (done.returncode != 0) == fails, done.stderr
-        (folder,) = set(self._home.glob("runs/*")) - before
-        flow_run = self._read("flow_runs", {"sort": "START_TIME_DESC", "limit": 1})[0]
-        mine = {"flow_runs": {"id": {"any_": [flow_run["id"]]}}}
-        logs = {"logs": {"flow_run_id": {"any_": [flow_run["id"]]}}, "limit": 200}
-        self._eventually(lambda: any(last_words in line["message"] for line in self._read("logs", logs)))
-        return Run(
-            flow_run=flow_run,
-            artifacts={artifact["key"]: artifact for artifact in self._read("artifacts", mine)},
-            task_names=[task["name"] for task in self._read("task_runs", mine)],
-            messages=[line["message"] for line in self._read("logs", logs)],
-            output=done.stdout + done.stderr,
-            page=folder / "report.html",
-        )
-
-    def _read(self, what: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    def read(self, what: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         answer = requests.post(f"{self._api}/{what}/filter", json=body, timeout=30)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
 
-    @staticmethod
-    def _eventually(probe: Callable[[], bool], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not probe():
+    def run_of(self, path: str, folder: Path, output: str) -> Run:
+        by_input = {json.dumps(run["parameters"]["inputs"]): run for run in self.read("flow_runs", {})}
+        flow_run = by_input[json.dumps([path])]
+        mine = {"flow_runs": {"id": {"any_": [flow_run["id"]]}}}
+        logs = {"logs": {"flow_run_id": {"any_": [flow_run["id"]]}}, "limit": 200}
+        # The server records logs and task runs some seconds after the fact.
+        end = time.monotonic() + 60
+        while not any(
+            "Finished in state" in line["message"] for line in self.read("logs", logs) if not line["task_run_id"]
+        ):
             assert time.monotonic() < end
             time.sleep(0.2)
+        return Run(
+            flow_run=flow_run,
+            artifacts={artifact["key"]: artifact for artifact in self.read("artifacts", mine)},
+            task_names=[task["name"] for task in self.read("task_runs", mine)],
+            messages=[line["message"] for line in self.read("logs", logs)],
+            output=output,
+            page=folder / "report.html",
+        )
+
+
+def night(path: str, *faults: dict[str, Any], attempts: int = 3, **parameters: Any) -> dict[str, Any]:
+    gates = {"golden_rows": "off", "golden_job": "off"}
+    return {
+        "faults": faults,
+        "environment": {"BATCH_SCORING_RUN_MAX_ATTEMPTS": str(attempts)},
+        "parameters": {"inputs": [path], "rows_per_job": 4, "gates": gates, **parameters},
+    }
 
 
 @pytest.fixture(scope="module")
@@ -133,20 +133,44 @@ def runs(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Runs:
     home = tmp_path_factory.mktemp("nights")
-    nights = Nights(repository, stack_environment, prefect_api, home)
-    faults = partial(requests.post, f"{local_stack.web_service_url}/faults", timeout=30)
-    good = nights.run(write(home / "monday.csv", rows(1, 8)), last_words="published", run_date="2026-11-27")
-    faults(json={"kind": "refuse_rows", "marker": "POISON", "times": 100}).raise_for_status()
-    body = rows(101, 3) + "R000104,4,POISON\n" + rows(105, 4) + f"R000109,9,{'<script>alert(1)</script>'}\n"
-    poisoned = nights.run(write(home / HOSTILE, body), last_words="published", run_date="2026-11-28")
-    requests.delete(f"{local_stack.web_service_url}/faults", timeout=30).raise_for_status()
-    faults(json={"kind": "fail", "details": "Memory has been exhausted"}).raise_for_status()
-    failed = nights.run(write(home / "wednesday.csv", rows(201, 8)), last_words="Finished in state Failed", fails=True)
-    requests.delete(f"{local_stack.web_service_url}/faults", timeout=30).raise_for_status()
-    refused = nights.run(
-        write(home / "thursday.csv", "R000301,9,too good\n"), last_words="Finished in state Failed", fails=True
+    container = f"test-{uuid.uuid4().hex}"
+    poisoned = rows(101, 3) + "R000104,4,POISON\n" + rows(105, 4) + "R000109,9,<script>alert(1)</script>\n"
+    nights = [
+        night(write(home / "monday.csv", rows(1, 8)), run_date="2026-11-27"),
+        night(
+            write(home / HOSTILE, poisoned),
+            {"kind": "refuse_rows", "marker": "POISON", "times": 100},
+            run_date="2026-11-28",
+        ),
+        night(
+            write(home / "wednesday.csv", rows(201, 8)),
+            {"kind": "fail", "details": "Memory has been exhausted"},
+            attempts=1,
+        ),
+        night(write(home / "thursday.csv", "R000301,9,too good\n")),
+    ]
+    # As under a worker: without the settings with which our command line brings log lines to a run.
+    hidden = ("PREFECT_LOGGING_EXTRA_LOGGERS", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")
+    own = {"BATCH_SCORING_STORAGE_CONTAINER": container, "BATCH_SCORING_RUN_DATA_DIR": str(home / "runs")}
+    environment = {**os.environ, **stack_environment, **own}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=repository,
+        env={name: value for name, value in environment.items() if name not in hidden},
+        input=json.dumps([f"{local_stack.web_service_url}/faults", *nights]),
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
-    return Runs(good=good, poisoned=poisoned, failed=failed, refused=refused, container=nights.container)
+    assert done.returncode == 0, done.stderr
+    folders = sorted((home / "runs").iterdir(), key=lambda folder: (folder / "report.html").stat().st_mtime)
+    server = Server(prefect_api)
+    found = [
+        server.run_of(one["parameters"]["inputs"][0], folder, done.stdout + done.stderr)
+        for one, folder in zip(nights, folders, strict=True)
+    ]
+    return Runs(good=found[0], poisoned=found[1], failed=found[2], refused=found[3], container=container)
 
 
 def test_a_run_leaves_progress_summary_tables_and_links_under_keys_of_its_dataset(runs: Runs):
@@ -175,9 +199,9 @@ def test_names_of_runs_and_tasks_say_date_file_shard_and_attempt(runs: Runs):
 
 
 def test_our_log_lines_are_on_the_page_of_the_run_once_without_any_setting(runs: Runs):
-    for words in ("rows accepted", "published 8 rows to"):
-        assert sum(words in message for message in runs.good.messages) == 1
-        assert runs.good.output.count(words) == 1
+    words = f"published 8 rows to {runs.good.page.parent}"
+    assert sum(words in message for message in runs.good.messages) == 1
+    assert runs.good.output.count(words) == 1
 
 
 def test_a_run_that_failed_leaves_what_is_known_the_error_and_what_to_do(runs: Runs):
