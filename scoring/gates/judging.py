@@ -23,7 +23,7 @@ from scoring.versions import read_manifest
 
 logger = logging.getLogger(__name__)
 
-_NAMED: Final = 10
+_NAMED: Final = 5
 """Gates that an error or a log names; the rest is counted."""
 
 

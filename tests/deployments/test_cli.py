@@ -217,39 +217,32 @@ def test_the_same_work_is_scored_once_and_again_on_request_and_its_latest_versio
 def test_a_gate_ends_a_run_with_3_and_with_a_warning_the_same_run_is_published_without_a_job(
     cli: RunCli, stack_environment: dict[str, str], tmp_path: Path
 ):
-    environment = {**stack_environment, "BATCH_SCORING_GATE_GOLDEN_JOB": "stop", "BATCH_SCORING_GATE_ROW_COUNT": "stop"}
-    arguments = ("--contract", "book_reviews", "--json")
-    more = "".join(f"R00000{number},4,Fine as well\n" for number in range(3, 10))
-    first = cli("run", write(tmp_path, GOOD + more), *arguments, environment=environment)
-    assert first.returncode == 0, first.stderr
-    fewer = write(tmp_path, GOOD, "fewer.csv")
+    gates = {"GOLDEN_JOB": "stop", "CONSTANT_OUTPUT": "stop", "CONSTANT_OUTPUT_ROWS": "2"}
+    environment = {**stack_environment, **{f"BATCH_SCORING_GATE_{name}": value for name, value in gates.items()}}
+    same = "".join(f"R00000{number},4,The very same\n" for number in range(1, 4))
+    arguments = ("run", write(tmp_path, HEADER + same), "--contract", "book_reviews", "--json")
 
-    stopped = cli("run", fewer, *arguments, environment=environment)
+    stopped = cli(*arguments, environment=environment)
 
     assert stopped.returncode == 3
     answer = json.loads(stopped.stdout)
     assert answer["status"] == "failed"
-    assert "Gate row_count: 2 rows are scored, -78% on the 9" in answer["error"]
-    assert "--gate row_count=warn" in answer["error"]
-    assert len(left_over(tmp_path)) == 2, "nothing but the first run's predictions and manifest"
-    (run_key,) = {path.parent.name for path in tmp_path.glob("runs/*/gates.json")} - {
-        json.loads(first.stdout)["run_key"]
-    }
+    assert "'Col2_HashingFeature.0' has the same value in all of 3 rows (3, at most 2)." in answer["error"]
+    assert "--gate constant_output=warn" in answer["error"]
+    assert left_over(tmp_path) == []
+    (evidence,) = tmp_path.glob("runs/*/gates.json")
 
-    done = cli("run", fewer, *arguments, "--gate", "row_count=warn", environment=environment)
+    done = cli(*arguments, "--gate", "constant_output=warn", environment=environment)
 
     assert done.returncode == 0, done.stderr
-    assert "Gate row_count: 2 rows are scored" in done.stderr
+    assert "Gate constant_output: 'Col2_HashingFeature.0' has the same value" in done.stderr
     assert "submitted" not in done.stderr
     summary = json.loads(done.stdout)
-    assert (summary["run_key"], summary["n_jobs"]) == (run_key, 1)
+    assert (summary["run_key"], summary["n_jobs"]) == (evidence.parent.name, 1)
     gates = json.loads(Path(summary["manifest"]).read_text())["gates"]
     by_name = {gate["name"]: (gate["passed"], gate["action"]) for gate in gates}
-    assert (by_name["row_count"], by_name["golden_rows"], by_name["golden_job"]) == (
-        (False, "warn"),
-        (True, "stop"),
-        (True, "stop"),
-    )
+    assert by_name["constant_output"] == (False, "warn")
+    assert by_name["golden_rows"] == by_name["golden_job"] == (True, "stop")
 
 
 @pytest.mark.parametrize("gate", ["psi=loud", "psx=warn", "psi", "psi_limit=0.3"])

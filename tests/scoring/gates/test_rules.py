@@ -168,7 +168,7 @@ def test_what_stops_a_run_is_named_with_its_values_and_in_the_evidence(tmp_path:
     assert "12 gates do not hold. Gate null_share: 4 of the 10 cells of 'c0' are missing (0.4, at most 0.05)." in str(
         stopped.value
     )
-    assert "And 2 others." in str(stopped.value)
+    assert "And 7 others." in str(stopped.value)
     assert "--gate null_share=warn" in stopped.value.next_step
     assert [record.message.partition(":")[0] for record in caplog.records] == ["Gate row_count"]
     assert folder.gates.read_text().count('"null_share"') == 12
