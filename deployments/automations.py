@@ -47,7 +47,7 @@ class Parameters(BaseModel):
     pending_tolerance_seconds: Tolerance
     late_tolerance_seconds: Tolerance
     max_resumes: int = Field(ge=0, le=100)
-    crash_loop_seconds: int = Field(ge=0, le=86400)
+    resume_delay_seconds: Tolerance
 
     @property
     def resumable_run_counts(self) -> list[str]:
