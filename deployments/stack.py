@@ -164,8 +164,10 @@ class LocalStack:
             port: Where workers look for it; by default a free one.
         """
         port = port or free_port()
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        prefect = self._child("Prefect server", command, {**self.prefect_environment(), **prefect_server_settings()})
+        # By variables, not options: from the options the UI does not learn where its API is.
+        address = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}
+        environment = {**self.prefect_environment(), **prefect_server_settings(), **address}
+        prefect = self._child("Prefect server", [sys.executable, "-m", "prefect", "server", "start"], environment)
         api = f"http://127.0.0.1:{port}/api"
 
         def wait() -> str:
