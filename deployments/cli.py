@@ -1,10 +1,8 @@
-"""The command line: `batch-scoring demo | run | requeue | contract | rollback | deploy | automations | serve | rrs`."""
+"""The command line: one parser; commands of some size are in modules of their own, such as `deploy_cli`."""
 
 import argparse
-import contextlib
 import json
 import os
-import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -26,6 +24,7 @@ from deployments.deploy_cli import add_deploy_command
 from deployments.embedded import environment_of, surroundings
 from deployments.flow_process import FlowParameters, run_flow, settings_problem
 from deployments.requeue_cli import add_requeue_command
+from deployments.serve_cli import add_serve_commands
 from scoring.contract.loading import load_contract
 from scoring.gates.settings import GATES, Action, GateSettings
 from scoring.inputs import find_inputs
@@ -107,10 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     rollback.set_defaults(command=_rollback)
 
     add_deploy_command(commands)
-
-    serve = commands.add_parser("serve", help="serve the web service, its gateway and storage until Ctrl-C")
-    serve.add_argument("--definition", type=Path, help="a service.toml of your own instead of Feature Hashing")
-    serve.set_defaults(command=_serve, json=False)
+    add_serve_commands(commands)
 
     rrs = commands.add_parser("rrs", help="score one text at once (RRS)")
     rrs.add_argument("text")
@@ -175,26 +171,6 @@ def _rollback(options: argparse.Namespace) -> int:
         latest = roll_back(store.documents(), options.dataset)
     as_json = latest.current.model_dump_json()
     show(as_json if options.json else f"The latest version of {options.dataset} is now {latest.current.folder}.")
-    return 0
-
-
-def _serve(options: argparse.Namespace) -> int:
-    with surroundings(use_settings=False, with_prefect=False, definition=options.definition) as chosen:
-        # Ids and key of a definition of the user's own are the user's to know.
-        unknown = ("WORKSPACE", "SERVICE", "API_KEY") if options.definition else ()
-        for name, value in environment_of(chosen).items():
-            if (
-                value is not None
-                and name.startswith("BATCH_SCORING_")
-                and name.removeprefix("BATCH_SCORING_ENDPOINT_") not in unknown
-            ):
-                show(f"export {name}={shlex.quote(value)}")
-        say(f"The console is at {chosen.console_url}")
-        if unknown:
-            say(f"Workspace, service and API key are those of {str(options.definition)!r}: set them as well.")
-        say("Serving until Ctrl-C. Paste the lines above into another terminal to use it from there.")
-        with contextlib.suppress(KeyboardInterrupt):
-            signal.pause()
     return 0
 
 

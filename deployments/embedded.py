@@ -13,7 +13,7 @@ from bes.errors import Unavailable
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.console import OUR_LOGGERS
 from deployments.processes import Environment
-from deployments.stack import LocalStack, answers
+from deployments.stack import LocalStack, answers, free_port
 from scoring.settings import RunSettings
 
 logger = logging.getLogger(__name__)
@@ -37,13 +37,16 @@ class Surroundings:
 
 
 @contextmanager
-def surroundings(*, use_settings: bool, with_prefect: bool, definition: Path | None = None) -> Iterator[Surroundings]:
+def surroundings(
+    *, use_settings: bool, with_prefect: bool, definition: Path | None = None, prefect_port: int = 0
+) -> Iterator[Surroundings]:
     """Start what is missing, and stop it at the end.
 
     Args:
         use_settings: False takes the local stack even where an endpoint is set.
         with_prefect: Whether a flow will run.
         definition: A `service.toml` for the embedded web service, instead of its own.
+        prefect_port: Where a Prefect server of ours is, if that port is free.
 
     Raises:
         ConfigurationError: The endpoint or the storage is set only in part.
@@ -60,7 +63,7 @@ def surroundings(*, use_settings: bool, with_prefect: bool, definition: Path | N
         if embedded or (with_prefect and not api):
             own = exit_stack.enter_context(LocalStack(_stack_home(embedded=embedded)))
         # Slowest to start, so first; it is waited for last.
-        prefect_ready = own.start_prefect() if own and with_prefect and not api else None
+        prefect_ready = own.start_prefect(free_port(prefect_port)) if own and with_prefect and not api else None
         if own and embedded:
             storage = own.start_storage()
             endpoint = own.start_web_service(storage, definition)

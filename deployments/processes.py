@@ -119,6 +119,7 @@ def start_apart(
     stdin: int | None = None,
     stdout: int | IO[bytes] | None = None,
     stderr: int | None = None,
+    cwd: Path | None = None,
     holds_interrupts: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a process that ends when this one does, and that Ctrl-C in the terminal does not reach.
@@ -129,6 +130,7 @@ def start_apart(
         stdin: As for `subprocess.Popen`, like `stdout` and `stderr`.
         stdout: See `stdin`.
         stderr: See `stdin`.
+        cwd: Working directory; by default this process's own.
         holds_interrupts: The process begins with SIGINT blocked, and unblocks it itself where it can take it.
     """
     # An interrupt in the middle of a fork would be raised in a callback, where Python ignores it: it waits until after.
@@ -139,6 +141,7 @@ def start_apart(
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
+            cwd=cwd,
             env=_environment(environment),
             # A session of its own: signals of the terminal reach us alone, and we stop the children in order.
             start_new_session=True,

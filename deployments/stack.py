@@ -33,12 +33,13 @@ logger = logging.getLogger(__name__)
 
 _AZURITE = Path(__file__).parent / "azurite" / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
 _APIM = Path(__file__).parent / "apim"
+_PREFECT_SERVER = Path(__file__).parent / "prefect-server.env"
 _LISTENS = r"listening on (http://127\.0\.0\.1:\d+)"
 
-# Measured 1 s, 2 s and 3 to 17 s (first start: migrations); a loaded machine takes a multiple.
+# Measured 1 s, 2 s, 3 to 17 s (first start: migrations); a loaded machine takes a multiple.
 _AZURITE_SECONDS = 60.0
 _SERVICE_SECONDS = 60.0
-_PREFECT_SECONDS = 180.0
+_PREFECT_SECONDS = 300.0
 
 SUFFIX = "azureml-demo"
 CONTAINER = "batch-scoring"
@@ -143,7 +144,7 @@ class LocalStack:
             definition: A `service.toml` of the user's own; by default Feature Hashing with the stack's keys.
         """
         # The service's console calls the gateway, which starts after it: so the port is chosen before both.
-        port = _free_port()
+        port = free_port()
         gateway_url = f"http://127.0.0.1:{port}/{SUFFIX}"
         definition = definition or self._write_definition()
         self.web_service_url = self._start_service(storage, definition, gateway_url=gateway_url)
@@ -162,9 +163,11 @@ class LocalStack:
         Args:
             port: Where workers look for it; by default a free one.
         """
-        port = port or _free_port()
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        prefect = self._child("Prefect server", command, {**self.prefect_environment(), **_PREFECT_SERVER})
+        port = port or free_port()
+        # By variables, not options: from the options the UI does not learn where its API is.
+        address = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}
+        environment = {**self.prefect_environment(), **prefect_server_settings(), **address}
+        prefect = self._child("Prefect server", [sys.executable, "-m", "prefect", "server", "start"], environment)
         api = f"http://127.0.0.1:{port}/api"
 
         def wait() -> str:
@@ -224,27 +227,23 @@ class LocalStack:
         return self._exit.enter_context(child)
 
 
-# The batching settings let the server keep up with a run (65-90 task runs a second instead of 8-19); with leases in
-# memory, a restart of the server would end the runs that hold a concurrency slot; the rest keeps it silent towards the
-# network.
-_PREFECT_SERVER = {
-    "PREFECT_SERVER_UI_V2_ENABLED": "false",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "100",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_READ_BATCH_SIZE": "100",
-    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "2",
-    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
-    "PREFECT_API_LOG_RETRYABLE_ERRORS": "true",
-}
+def prefect_server_settings() -> dict[str, str]:
+    """The settings that every Prefect server of this pipeline should have, from `prefect-server.env`."""
+    lines = _PREFECT_SERVER.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
 
-def _free_port() -> int:
+def free_port(preferred: int = 0) -> int:
+    """The preferred port of 127.0.0.1 if nobody has it, and another one otherwise."""
     # For what takes no port 0, or must be known before it starts. Between closing this one and that start the port
     # could be taken, and then the server ends with a message that says so.
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        # As servers do: a port that was left a minute ago is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(preferred > 0))
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
