@@ -1,5 +1,7 @@
 """Docker and Kubernetes, as far as it can be told without a daemon and without a cluster."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -134,7 +136,8 @@ def test_prefect_deploys_the_file_to_a_work_pool_of_each_type(
 ):
     api, pool = stack_environment["PREFECT_API_URL"], f"{kind}-{uuid.uuid4().hex[:8]}"
     body = {"name": pool, "type": kind, "base_job_template": template(repository, kind)}
-    requests.post(f"{api}/work_pools/", json=body, timeout=60).raise_for_status()
+    made = requests.post(f"{api}/work_pools/", json=body, timeout=60)
+    assert made.ok, made.text
     # Under names of their own, since other tests deploy to the same server; and without schedules.
     text = (repository / FILE).read_text()
     text = re.sub(r"^    schedules:\n(?:      .*\n)+", "    schedules: []\n", text, flags=re.MULTILINE)
@@ -190,9 +193,8 @@ def test_the_template_of_the_work_pool_is_one_that_prefects_worker_fills_in(
 
 
 def environment(base_job_template: dict[str, Any]) -> dict[str, str]:
-    fixed = base_job_template["job_configuration"]["env"]
-    default = base_job_template["variables"]["properties"]["env"].get("default", {})
-    return {**(fixed if isinstance(fixed, dict) else {}), **default}
+    default: dict[str, str] = base_job_template["variables"]["properties"]["env"]["default"]
+    return default
 
 
 @pytest.mark.parametrize("kind", ["docker", "kubernetes"])
@@ -205,6 +207,40 @@ def test_no_template_holds_a_secret(repository: Path, kind: str):
     else:
         assert secret == {}
         assert "'envFrom': [{'secretRef': {'name': '{{ secret }}'}}]" in str(ours)
+
+
+def test_a_docker_worker_gets_the_secrets_of_a_run_from_blocks(
+    repository: Path, stack_environment: dict[str, str], tmp_path: Path
+):
+    program = (
+        "import asyncio, json, sys\n"
+        "from prefect.blocks.system import Secret\n"
+        "from prefect.workers.base import BaseJobConfiguration\n"
+        "async def main():\n"
+        "    for name in ('api-key', 'subscription-key', 'storage'):\n"
+        "        await Secret(value=f'the {name}').save(f'batch-scoring-{name}', overwrite=True)\n"
+        "    template, given = json.load(sys.stdin)\n"
+        "    job = await BaseJobConfiguration.from_template_and_values(template, given)\n"
+        "    print(json.dumps(job.env))\n"
+        "asyncio.run(main())\n"
+    )
+    given = deployments(repository, FILE)["batch_scoring/nightly"]["work_pool"]["job_variables"]
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps([template(repository, "docker"), given]),
+        env={**os.environ, **stack_environment, "PREFECT_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    env = json.loads(done.stdout)
+    assert env["BATCH_SCORING_ENDPOINT_API_KEY"] == "the api-key"
+    assert env["BATCH_SCORING_ENDPOINT_SUBSCRIPTION_KEY"] == "the subscription-key"
+    assert env["BATCH_SCORING_STORAGE_CONNECTION_STRING"] == "the storage"
+    assert env["PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"] == "reschedule"
+    assert env["PREFECT_FLOWS_DEFAULT_RETRIES"] == "1"
 
 
 def kubernetes_job(repository: Path) -> dict[str, Any]:
