@@ -13,8 +13,8 @@ from scoring.run_dates import PLACE
 MOST_DATES = 366
 """A year, and more than anybody wants to look through; a mistyped year is longer."""
 
-CRASH_SECONDS = 60.0
-"""An automation takes up a crashed run within seconds; one that is still crashed after this stays so."""
+CRASH_SECONDS = 180.0
+"""An automation starts crashed runs again after a minute (automations.yaml); what is crashed after this stays so."""
 
 _EARLIEST_ON_EARTH = timedelta(hours=14)
 

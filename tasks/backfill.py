@@ -204,7 +204,7 @@ async def _start(order: BackfillOrder, run_date: date, attempt: int) -> DateRun:
     flow_run = await arun_deployment(
         order.deployment,
         parameters={**order.parameters, **again, "run_date": run_date.isoformat()},
-        flow_run_name=f"{order.contract} {run_date}",
+        flow_run_name=f"{Path(order.contract).stem} {run_date}",
         tags=["backfill", order.tag, f"run-date:{run_date}"],
         idempotency_key=order.key(run_date, attempt),
         timeout=0,
