@@ -32,6 +32,7 @@ from bes.protocol import (
     jobs_path,
     service_path,
 )
+from bes.redaction import redact
 from bes.refusals import no_answer, refusal
 from bes.settings import EndpointSettings
 
@@ -134,9 +135,11 @@ class BesClient:
         """Status of a job, and when it is finished where its outputs are."""
         response = self._call(Priority.STATUS, "GET", self._jobs(job_id))
         try:
-            return JobState.model_validate_json(response.content)
+            state = JobState.model_validate_json(response.content)
         except ValidationError as error:
             raise self._unreadable("status", response) from error
+        # What the service quotes goes into journals, quarantines and messages.
+        return state.model_copy(update={"details": redact(state.details)}) if state.details else state
 
     def delete(self, job_id: str) -> None:
         """Cancel a job. Its outputs, if any, stay. Harmless for a job that is gone or has ended."""

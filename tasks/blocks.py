@@ -1,9 +1,10 @@
 """Prefect blocks for what a flow talks to; registered by `prefect block register -m tasks.blocks`."""
 
-from typing import Annotated, ClassVar, TypeVar, cast
+from typing import Annotated, ClassVar, TypeVar
 
 from prefect.blocks.core import Block
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import ObjectNotFound
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from bes.errors import ConfigurationError
@@ -125,16 +126,16 @@ def load_block(kind: type[_Block], name: str) -> _Block:
     Raises:
         ConfigurationError: There is none, the type is not registered, or what the block holds is refused.
     """
+    # Not by `Block.load`, which gives a coroutine to the thread of an async flow.
+    with get_client(sync_client=True) as client:
+        try:
+            document = client.read_block_document_by_name(name, kind.get_block_type_slug())
+        except ObjectNotFound as error:
+            raise _not_found(client, kind, name) from error
     try:
-        # Here, in a thread without a loop, Prefect loads at once.
-        return cast("_Block", kind.load(name))
-    except RuntimeError as error:
-        # Prefect's own word for it.
-        if not isinstance(error.__cause__, ValidationError):
-            raise
-        raise _refused(kind, name, error.__cause__) from error
-    except ValueError as error:
-        raise _not_found(kind, name) from error
+        return kind(**document.data)
+    except ValidationError as error:
+        raise _refused(kind, name, error) from error
 
 
 def _refused(kind: type[Block], name: str, error: ValidationError) -> ConfigurationError:
@@ -145,16 +146,15 @@ def _refused(kind: type[Block], name: str, error: ValidationError) -> Configurat
     )
 
 
-def _not_found(kind: type[Block], name: str) -> ConfigurationError:
+def _not_found(client: SyncPrefectClient, kind: type[Block], name: str) -> ConfigurationError:
     wanted = kind.get_block_type_name()
-    with get_client(sync_client=True) as client:
-        names = {block_type.id: block_type.name for block_type in client.read_block_types()}
-        if wanted not in names.values():
-            return ConfigurationError(
-                f"The block {name!r} cannot be loaded: its type {wanted!r} is not registered at this Prefect server.",
-                f"Register it: {_REGISTER}",
-            )
-        blocks = client.read_block_documents(include_secrets=False)
+    names = {block_type.id: block_type.name for block_type in client.read_block_types()}
+    if wanted not in names.values():
+        return ConfigurationError(
+            f"The block {name!r} cannot be loaded: its type {wanted!r} is not registered at this Prefect server.",
+            f"Register it: {_REGISTER}",
+        )
+    blocks = client.read_block_documents(include_secrets=False)
     others = [names[block.block_type_id] for block in blocks if block.name == name]
     if others:
         return ConfigurationError(

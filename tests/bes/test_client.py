@@ -207,6 +207,11 @@ def test_status_returns_the_outputs_of_a_finished_job(client, gateway):
     assert found.results["output1"].url == "https://a/c/out.csv?sig=s"
 
 
+def test_status_keeps_no_signature_that_the_service_quotes(client, gateway):
+    gateway.answers(200, state("Failed", Details="no https://a/in.csv?sv=1&sig=SECRET, Bearer SECRET"))
+    assert client.status(JOB).details == "no https://a/in.csv?sv=1&sig=*** Bearer ***"
+
+
 def test_execute_returns_the_scored_rows(client, gateway):
     value = {"ColumnNames": ["Scored"], "ColumnTypes": ["Double"], "Values": [["0.5"], [None]]}
     gateway.answers(200, {"Results": {"output1": {"type": "table", "value": value}}})
