@@ -3,6 +3,7 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import task_run
+from prefect.utilities.annotations import quote
 
 from scoring import jobs
 from scoring.open_run import OpenRun
@@ -12,7 +13,9 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, was_not_sent
 
 
 def _name() -> str:
-    shard, run = (task_run.parameters[name] for name in ("shard", "run"))
+    # Prefect shows a task's parameters here as they were given, which is quoted where they come from a flow's thread.
+    given = (task_run.parameters[name] for name in ("shard", "run"))
+    shard, run = (one.unquote() if isinstance(one, quote) else one for one in given)
     return f"submit {shard.file} shard {shard.number}, attempt {run.journal_of(shard).next_number}"
 
 
