@@ -155,6 +155,7 @@ def alarms(server: Server, inbox: Inbox, command: Any) -> Iterator[list[str]]:
     arguments = [part for name, value in values.items() for part in ("--set", f"{name}={value}")]
     done = command("apply", *arguments)
     assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
     yield arguments
     assert command("remove", "--tag", TAG).returncode == 0
     assert server.automations() == {}
