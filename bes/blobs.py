@@ -99,6 +99,11 @@ class BlobStore:
                 if error.status_code != HTTPStatus.FORBIDDEN or not self._settings.sas:
                     raise
 
+    def has_container(self) -> bool:
+        """Whether the container exists."""
+        with self._converted(self._container.container_name):
+            return self._container.exists()
+
     def documents(self) -> Documents:
         """The small JSON blobs of the same container."""
         return Documents(self._container, self._place)

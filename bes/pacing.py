@@ -119,8 +119,13 @@ class Pacing:
 
 def run_seconds(state: JobState) -> float | None:
     """How long a job ran, by the clock of the service; None where it does not say."""
-    start, end = _moment(state.start_time), _moment(state.end_time)
-    return None if start is None or end is None else max((end - start).total_seconds(), 0.0)
+    return seconds_between(state.start_time, state.end_time)
+
+
+def seconds_between(start: str | None, end: str | None) -> float | None:
+    """From one time that the service tells to another; None where one of them is not told."""
+    first, last = _moment(start), _moment(end)
+    return None if first is None or last is None else max((last - first).total_seconds(), 0.0)
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -23,6 +23,7 @@ from deployments.contract_cli import add_contract_commands
 from deployments.deploy_cli import add_deploy_command
 from deployments.embedded import environment_of, surroundings
 from deployments.flow_process import FlowParameters, run_flow, settings_problem
+from deployments.plan_cli import add_plan_command
 from deployments.requeue_cli import add_requeue_command
 from deployments.serve_cli import add_serve_commands
 from scoring.contract.loading import load_contract
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     run.set_defaults(command=_run)
 
+    add_plan_command(commands)
     add_requeue_command(commands)
     add_contract_commands(commands)
     add_automations_commands(commands)

@@ -144,7 +144,12 @@ def wait_for_jobs(
         wait,
         started.feed,
         plan=PollingPlan(deadline_seconds=run.seconds_left),
-        pacing=Pacing(PacingPlan(), clock=time.monotonic, work_of=lambda job_id: started.job(job_id).shard.n_rows),
+        pacing=Pacing(
+            PacingPlan(),
+            clock=time.monotonic,
+            work_of=lambda job_id: started.job(job_id).shard.n_rows,
+            seconds_per_unit=run.seconds_per_row,
+        ),
         sleep=pause,
     )
 

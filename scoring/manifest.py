@@ -99,6 +99,7 @@ class Manifest(_Entry):
         published: Folder of its version in the container.
         requeued_from: The versions that it was made from by `requeue`, the oldest first.
         gates: What was asked before it was published.
+        gateway_calls: Through the gateway, by the execution that published it, by what they were for.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -128,6 +129,7 @@ class Manifest(_Entry):
     published: str | None = None
     requeued_from: tuple[RequeuedFrom, ...] = ()
     gates: tuple[GateResult, ...] = ()
+    gateway_calls: dict[str, int] | None = None
 
     def write(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""

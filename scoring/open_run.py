@@ -69,6 +69,8 @@ class OpenRun:
             total=settings.job_timeout_seconds,
         )
         self.governor = Governor()
+        # What the service took for a row in the last good run, in seconds; set by whoever knows of one.
+        self.seconds_per_row: float | None = None
         self.clocks = JobClocks(deadlines, time.monotonic)
 
     @property

@@ -231,6 +231,7 @@ def _manifest(run: OpenRun, scored: list[ScoredShard], books: Books, folder: str
         generation=run.record.generation,
         run_date=run.record.run_date,
         published=folder,
+        gateway_calls={priority.name.lower(): n for priority, n in sorted(run.governor.n_calls.items())},
     )
 
 

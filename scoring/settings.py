@@ -34,6 +34,10 @@ class RunSettings(BaseSettings):
     quarantine_alarm_share: float = Field(
         0.05, ge=0, le=1, description="A published run with a larger share of quarantined rows raises an alarm."
     )
+    max_jobs: int | None = Field(None, ge=1, description="A run that would take more jobs is not begun.")
+    max_gateway_calls: int | None = Field(
+        None, ge=1, description="A run that would take more calls through the gateway is not begun."
+    )
     # Azure takes 15 to 60; longer bears longer outages, shorter lets another machine take over sooner.
     lease_seconds: int = Field(60, ge=15, le=60, description="How long a run is held by a process that has died.")
     when_held: Literal["wait", "leave"] = Field(

@@ -6,6 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from bes.settings import Connections
+from scoring.forecast import consult_last_good
 from scoring.journal import work_plan
 from scoring.open_run import OpenRun
 from scoring.opening import open_run
@@ -26,9 +27,9 @@ def open_journal(
     run_date: date,
     rescore: bool,
 ) -> OpenRun:
-    """The run, held by this process unless it is published."""
+    """The run, held by this process unless it is published, and within its budget."""
     endpoint = connections.endpoint
-    return open_run(
+    run = open_run(
         plan,
         work_plan(plan, workspace=endpoint.workspace, service=endpoint.service, rows_per_job=settings.rows_per_job),
         connections,
@@ -38,3 +39,9 @@ def open_journal(
         rescore=rescore,
         stop=stop,
     )
+    try:
+        consult_last_good(run)
+    except BaseException as error:
+        run.close(str(error))
+        raise
+    return run
