@@ -83,7 +83,7 @@ def summary(report: RunReport, places: Places) -> str:
         ("of them refused by the web service", count(books.n_refused)),
         ("failed", count(books.n_failed)),
         *([("not scored yet", count(books.n_open))] if failure else []),
-        ("shards", count(report.timeline.n_lanes) if report.timeline else UNKNOWN),
+        ("jobs", count(report.timeline.n_lanes + report.timeline.n_retries) if report.timeline else UNKNOWN),
         ("duration", seconds(report.duration_seconds)),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in lines)

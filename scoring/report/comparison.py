@@ -12,7 +12,7 @@ _ROWS_APART = 0.2
 _SCORED_POINTS_APART = 1.0
 _TIMES_AS_LONG = 2.0
 
-_DIGITS = 12
+_DIGITS = 8
 """Of a digest or an id, enough to tell two apart."""
 
 
