@@ -214,6 +214,8 @@ def test_the_same_work_is_scored_once_and_again_on_request_and_its_latest_versio
     assert "is the only version of 'book_reviews'" in last.stderr
 
 
+# Two runs, and perhaps the start of the whole stack.
+@pytest.mark.timeout(600)
 def test_a_gate_ends_a_run_with_3_and_with_a_warning_the_same_run_is_published_without_a_job(
     cli: RunCli, stack_environment: dict[str, str], tmp_path: Path
 ):
