@@ -197,7 +197,9 @@ class BesClient:
         pauses = _pauses()
         while True:
             try:
-                with self._governor.turn(priority, sleep=self._sleep) as hear:
+                with self._governor.turn(
+                    priority, sleep=self._sleep, patience_seconds=self._limits.throttled_seconds
+                ) as hear:
                     response = self._call_once(method, path, json, {"api-version": API_VERSION, **(parameters or {})})
                     hear(response.headers)
             except Throttled as error:

@@ -2,12 +2,14 @@
 
 API Management counts the calls of a subscription in a window that slides. How many it takes, and how long the window
 is, the client is told by the headers of an answer where a policy sets them, or by the first refusal with its
-Retry-After; from then on no call is made that would be refused.
+Retry-After; from then on no call is made that would be refused. Others may share the subscription: a limit that was
+learned while they used it is tried again later.
 """
 
 import bisect
 import itertools
 import logging
+import re
 import threading
 import time
 from collections import Counter, deque
@@ -32,6 +34,11 @@ _USUAL_PERIOD_SECONDS = 60.0
 _LIMIT_HEADERS = ("X-RateLimit-Limit", "RateLimit-Limit")
 _REMAINING_HEADERS = ("X-RateLimit-Remaining", "RateLimit-Remaining")
 
+_POLICY_HEADERS = ("RateLimit-Policy", *_LIMIT_HEADERS)
+
+_TRUSTED_PERIODS = 10
+"""For so many windows a limit is kept that one refusal has told; then one more call is tried."""
+
 _IN_FLIGHT_SECONDS = 0.05
 """Until the next look where calls must end before their window can."""
 
@@ -46,6 +53,9 @@ class Priority(IntEnum):
     SUBMIT = 2
     EXECUTE = 3
     STATUS = 4
+
+
+_WINDOW = re.compile(r"w=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,8 @@ class Governor:
         self._clock = clock
         self._lock = threading.Lock()
         self._limit: _Limit | None = None
+        self._learned_at = 0.0
+        self._is_confirmed = False
         self._closed_until = 0.0
         self._in_flight = 0
         # When each call was answered: a window counts it from no later than that.
@@ -80,17 +92,22 @@ class Governor:
 
     @contextmanager
     def turn(
-        self, priority: Priority, *, sleep: Callable[[float], None]
+        self, priority: Priority, *, sleep: Callable[[float], None], patience_seconds: float
     ) -> Iterator[Callable[[Mapping[str, str]], None]]:
         """Wait until a call may be made, and learn what comes of it.
 
         Args:
             priority: What it is for.
             sleep: Waits for seconds.
+            patience_seconds: For how long to wait while the gateway takes no calls at all.
 
         Yields:
             To be told the headers of the answer.
+
+        Raises:
+            Throttled: The gateway takes no calls for longer than that; no call was made.
         """
+        self._require_open_within(patience_seconds)
         self._wait(priority, sleep)
         try:
             yield self._hear
@@ -102,6 +119,16 @@ class Governor:
             raise
         else:
             self._ended()
+
+    def _require_open_within(self, seconds: float) -> None:
+        with self._lock:
+            left = self._closed_until - self._clock()
+        if left > seconds:
+            raise Throttled(
+                f"The gateway takes no calls for another {left:.0f} s.",
+                f"Run again in {left:.0f} s, or ask for a product with a higher limit.",
+                left,
+            )
 
     def _wait(self, priority: Priority, sleep: Callable[[float], None]) -> None:
         ticket = (priority, next(self._numbers))
@@ -131,6 +158,9 @@ class Governor:
         n_free = limit.calls - self._in_flight - len(recent)
         if n_free > n_before:
             return 0
+        if not self._is_confirmed and now - self._learned_at > _TRUSTED_PERIODS * limit.period_seconds:
+            self._learn(_Limit(limit.calls + 1, limit.period_seconds), now)
+            return 0 if n_free == n_before else _IN_FLIGHT_SECONDS
         # As many calls must leave the window first as are in the way.
         n_leaving = n_before - n_free
         return recent[n_leaving] + limit.period_seconds - now if n_leaving < len(recent) else _IN_FLIGHT_SECONDS
@@ -147,11 +177,14 @@ class Governor:
         calls, remaining = _number(headers, _LIMIT_HEADERS), _number(headers, _REMAINING_HEADERS)
         if calls is None or remaining is None or calls < 1:
             return
+        told = _WINDOW.search(next((headers[name] for name in _POLICY_HEADERS if name in headers), ""))
         with self._lock:
-            period = self._limit.period_seconds if self._limit else _USUAL_PERIOD_SECONDS
-            used_here = self._in_flight + len(self._since(self._clock() - period))
-            # Others with the same subscription use up some of it.
-            self._limit = _Limit(max(1, min(calls, used_here + remaining)), period)
+            now = self._clock()
+            known = self._limit.period_seconds if self._limit else _USUAL_PERIOD_SECONDS
+            period = float(told[1]) if told else known
+            used_here = self._in_flight + len(self._since(now - period))
+            # Others with the same subscription use up some of it. The next answer tells again.
+            self._learn(_Limit(max(1, min(calls, used_here + remaining)), period), now)
 
     def _refused(self, retry_after_seconds: float | None) -> None:
         with self._lock:
@@ -163,14 +196,19 @@ class Governor:
             self._closed_until = max(self._closed_until, now + retry_after_seconds)
             if retry_after_seconds > _LONGEST_PERIOD_SECONDS:
                 return
+            logger.info("the gateway throttles; next call in %.0f s", retry_after_seconds)
             period = self._period_of(now + retry_after_seconds)
-            self._limit = _Limit(max(1, len(self._since(now - period))), period)
-            logger.info(
-                "the gateway throttles; next call in %.0f s, then %d in %.0f s",
-                retry_after_seconds,
-                self._limit.calls,
-                period,
-            )
+            n_taken = len(self._since(now - period))
+            if n_taken:
+                # With none of ours in it, the window was used up by others, and tells nothing of its size.
+                known = self._limit
+                self._learn(_Limit(n_taken, period), now)
+                self._is_confirmed = known is not None and known.calls == n_taken + 1
+
+    def _learn(self, limit: _Limit, now: float) -> None:
+        if limit != self._limit:
+            logger.info("from now on %d calls in %.0f s", limit.calls, limit.period_seconds)
+        self._limit, self._learned_at = limit, now
 
     def _period_of(self, reopens_at: float) -> float:
         """The window of which some call of ours was the first, if it ends when the gateway says."""

@@ -114,14 +114,11 @@ def poll_jobs(
     agenda = _Agenda(feed, pacing or Pacing(PacingPlan(), clock=clock), clock)
     known: dict[str, JobState] = {}
     while not agenda.is_over():
+        if patience.seconds_left() <= 0 and not agenda.ask_all_once():
+            raise _timed_out(agenda.alive(), plan)
         seconds = agenda.seconds_until_next()
-        if seconds > 0 and agenda.alive() and patience.seconds_left() <= 0:
-            # Whatever has ended in the last moment counts.
-            if not agenda.ask_all():
-                raise _timed_out(agenda.alive(), plan)
-            continue
         if seconds > 0:
-            sleep(min(seconds, patience.seconds_left()) if agenda.alive() else seconds)
+            sleep(min(seconds, max(patience.seconds_left(), 0.0)))
             continue
         job_id = agenda.next_job()
         try:
@@ -149,7 +146,7 @@ class _Agenda:
         self._clock = clock
         self._due: list[tuple[float, int, str]] = []
         self._numbers = itertools.count()
-        self._was_last_call = False
+        self._last_call: set[str] | None = None
 
     def is_over(self) -> bool:
         is_over = self._feed.is_over
@@ -164,15 +161,22 @@ class _Agenda:
         left = self._due[0][0] - self._clock() if self._due else math.inf
         return left if self._feed.is_over else min(left, _LOOK_SECONDS)
 
-    def ask_all(self) -> bool:
-        """Let the time of all jobs have come; False when that was done before."""
-        is_first, self._was_last_call = not self._was_last_call, True
-        if is_first:
+    def ask_all_once(self) -> bool:
+        """Let the time of all jobs have come, since whatever has ended in the last moment counts.
+
+        Returns:
+            False when that was done, and each of them has been asked for.
+        """
+        if self._last_call is None:
+            self._last_call = {job_id for _, _, job_id in self._due}
             self._due = [(self._clock(), number, job_id) for _, number, job_id in sorted(self._due)]
-        return is_first
+        return bool(self._last_call)
 
     def next_job(self) -> str:
-        return heapq.heappop(self._due)[2]
+        job_id = heapq.heappop(self._due)[2]
+        if self._last_call is not None:
+            self._last_call.discard(job_id)
+        return job_id
 
     def put_off(self, job_id: str, seconds: float) -> None:
         self._put(self._clock() + seconds, job_id)
@@ -229,8 +233,9 @@ class _Patience:
 
 
 def _timed_out(alive: list[str], plan: PollingPlan) -> JobTimedOut:
+    late = f"{len(alive)} job(s) had not ended after {plan.deadline_seconds:.0f} s: {', '.join(alive)}."
     return JobTimedOut(
-        f"{len(alive)} job(s) had not ended after {plan.deadline_seconds:.0f} s: {', '.join(alive)}.",
+        late if alive else f"Not all jobs had been started after {plan.deadline_seconds:.0f} s.",
         "Look at the web service's queue, or raise BATCH_SCORING_RUN_TIMEOUT_SECONDS.",
         alive,
     )

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from bes.documents import Documents
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.console import show
 from scoring.forecast import Forecast, forecast
+from scoring.gates.settings import GateSettings
 from scoring.run_dates import on_run_date
 from scoring.settings import RunSettings
 from scoring.validation import validate_and_plan
@@ -43,6 +45,7 @@ def _plan(options: argparse.Namespace) -> int:
         settings = settings.model_copy(update=changes)
         inputs = on_run_date(options.inputs, day)
         plan = validate_and_plan(inputs, options.contract, settings=settings, endpoint=endpoint, attempt="plan")
+        plan = replace(plan, gates=GateSettings())
         told = forecast(
             plan, settings=settings, run_date=day, documents=documents, is_key_known=endpoint.url is not None
         )

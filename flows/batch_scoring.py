@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -96,6 +97,7 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
     day = run_date or run_date_of(flow_run.scheduled_start_time, time_zone)
 
     plan = await _validated(on_run_date(inputs, day), contract, settings, connections, session)
+    plan = replace(plan, gates=asked)
     run: OpenRun | None = None
     try:
         run = await asyncio.to_thread(open_journal, plan, connections, settings, stop, writer, day, rescore)

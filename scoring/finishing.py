@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from bes.errors import InputError
 from bes.files import sha256_of
 from scoring.contract.loading import load_contract
+from scoring.gates.settings import GateSettings
 from scoring.journal import RunRecord, Source
 from scoring.validation import digest_of
 
@@ -20,6 +23,7 @@ class Unfinished:
     contract: str
     rows_per_job: int
     run_date: date
+    gates: GateSettings
 
 
 def unfinished(record: RunRecord, *, endpoint: tuple[str, str], contracts_dir: Path) -> Unfinished:
@@ -43,7 +47,21 @@ def unfinished(record: RunRecord, *, endpoint: tuple[str, str], contracts_dir: P
         raise _no("its journal tells other input files than it was planned with", "Run the same work again.")
     for name, digest in zip(source.inputs, plan.inputs_sha256, strict=True):
         _require_input(Path(name), digest)
-    return Unfinished(inputs=source.inputs, contract=contract, rows_per_job=plan.rows_per_job, run_date=record.run_date)
+    return Unfinished(
+        inputs=source.inputs,
+        contract=contract,
+        rows_per_job=plan.rows_per_job,
+        run_date=record.run_date,
+        gates=_gates(source),
+    )
+
+
+def _gates(source: Source) -> GateSettings:
+    """Those that its owner has chosen."""
+    try:
+        return GateSettings.model_validate(source.gates)
+    except ValidationError:
+        raise _no("its journal does not tell its gates", "Run the same work again.") from None
 
 
 def _contract(record: RunRecord, source: Source, contracts_dir: Path) -> str:

@@ -10,7 +10,7 @@ from bes.documents import Documents
 from bes.errors import ConfigurationError
 from bes.pacing import seconds_between
 from scoring.csv_text import header_as_csv, rows_as_csv
-from scoring.journal import Journal
+from scoring.journal import Journal, RunState
 from scoring.last_good import LastGood, last_good
 from scoring.manifest import Manifest
 from scoring.open_run import OpenRun
@@ -71,8 +71,9 @@ def forecast(
     """
     last = last_good(documents, plan.contract) if documents is not None else None
     found = Journal(documents, plan.run_key).read_run() if documents is not None and is_key_known else None
-    calls = calls_of(len(plan.shards), last)
-    generation = found[0].generation if found else 1
+    calls = calls_of(plan, last)
+    is_done = found is not None and found[0].state is RunState.PUBLISHED
+    generation, day = (found[0].generation, found[0].run_date) if found else (1, run_date)
     return Forecast(
         contract=plan.contract,
         run_key=plan.run_key if is_key_known else None,
@@ -85,8 +86,8 @@ def forecast(
         expected_seconds=None if last is None else _expected_seconds(plan, last.manifest),
         based_on=None if last is None else last.version.folder,
         state=None if not is_key_known else found[0].state.value if found else "new",
-        publishes=version_folder(plan.contract, run_date, plan.run_key, generation) if is_key_known else None,
-        over_budget=tuple(_over_budget(len(plan.shards), calls, settings)),
+        publishes=version_folder(plan.contract, day, plan.run_key, generation) if is_key_known else None,
+        over_budget=() if is_done else tuple(_over_budget(len(plan.shards), calls, settings)),
     )
 
 
@@ -99,17 +100,17 @@ def consult_last_good(run: OpenRun) -> None:
     if run.is_published:
         return
     last = last_good(run.journal.documents, run.plan.contract)
-    require_budget(len(run.plan.shards), last, run.settings)
+    require_budget(run.plan, last, run.settings)
     run.seconds_per_row = seconds_per_row(last)
 
 
-def require_budget(n_jobs: int, last: LastGood | None, settings: RunSettings) -> None:
+def require_budget(plan: RunPlan, last: LastGood | None, settings: RunSettings) -> None:
     """Do nothing while a run keeps within its budget.
 
     Raises:
         ConfigurationError: It would not; nothing was sent.
     """
-    broken = list(_over_budget(n_jobs, calls_of(n_jobs, last), settings))
+    broken = list(_over_budget(len(plan.shards), calls_of(plan, last), settings))
     if broken:
         raise ConfigurationError(
             f"The run is over its budget: {'; '.join(broken)}.",
@@ -126,12 +127,21 @@ def seconds_per_row(last: LastGood | None) -> float | None:
     return median(paces) if paces else None
 
 
-def calls_of(n_jobs: int, last: LastGood | None) -> int:
-    """Calls through the gateway that so many jobs take, as in the last run or as a rule."""
-    told = last.manifest.gateway_calls if last is not None else None
-    n_before = len(last.manifest.jobs) if last is not None else 0
-    status = told.get("status", 0) / n_before if told and n_before else _STATUS_CALLS
-    return round(n_jobs * (_CALLS_TO_BEGIN + status))
+def calls_of(plan: RunPlan, last: LastGood | None) -> int:
+    """Calls through the gateway that a run takes, as in the last one or as a rule; with those for its golden rows."""
+    of_a_job = _CALLS_TO_BEGIN + _status_calls(last.manifest if last is not None else None)
+    gates = plan.gates
+    asks, scores = (gates.golden_rows, gates.golden_job) if gates and plan.golden else ("off", "off")
+    return round((len(plan.shards) + (scores != "off")) * of_a_job) + (asks != "off")
+
+
+def _status_calls(last: Manifest | None) -> float:
+    """Of one job."""
+    told = last.gateway_calls if last is not None else None
+    # An execution that took jobs over tells only of its own share of the calls.
+    if last is None or not told or told.get("submit", 0) < len(last.jobs):
+        return _STATUS_CALLS
+    return told.get("status", 0) / told["submit"]
 
 
 def _over_budget(n_jobs: int, calls: int, settings: RunSettings) -> Sequence[str]:

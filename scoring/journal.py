@@ -71,10 +71,15 @@ class WorkPlan(Record):
 
 
 class Source(Record):
-    """Where the work was last begun from, so that a sweep can finish it: absolute paths on the writer's machine."""
+    """How the work was last begun, so that a sweep can finish it: absolute paths on the writer's machine.
+
+    Args:
+        gates: What was to be asked before it is published; None in records of earlier releases.
+    """
 
     inputs: tuple[str, ...]
     contract: str
+    gates: dict[str, str | int | float] | None = None
 
 
 class RunState(StrEnum):
@@ -222,7 +227,11 @@ def source(plan: RunPlan) -> Source | None:
     """Where the plan's files lie."""
     if plan.contract_file is None:
         return None
-    return Source(inputs=tuple(file.path for file in plan.inputs), contract=str(plan.contract_file))
+    return Source(
+        inputs=tuple(file.path for file in plan.inputs),
+        contract=str(plan.contract_file),
+        gates=None if plan.gates is None else plan.gates.model_dump(),
+    )
 
 
 def parse(model: type[_Model], found: Document) -> _Model:

@@ -7,6 +7,7 @@ import contextlib
 import heapq
 import itertools
 import queue
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -65,6 +66,9 @@ class _Lane(Enum):
 # Each upload holds some blocks of 8 MiB, each download some of 4 MiB; calls hold nothing, but more would only wait.
 _AT_ONCE = {_Lane.UPLOAD: 2, _Lane.GATEWAY: 4, _Lane.DOWNLOAD: 2}
 
+_LAST_SECONDS = 30.0
+"""A step that pauses before it is repeated cannot be woken; it finds that the run is over when it goes on."""
+
 N_THREADS = sum(_AT_ONCE.values()) + 1
 """Steps that may be under way at a time, with the poller."""
 
@@ -116,22 +120,23 @@ class _Pipeline:
         return Outcome(scored=in_order, refused=self._isolation.refused)
 
     def _begin_polling(self) -> None:
+        polling = self._steps.poll(self._started)
         self._is_polling = True
-        self._steps.poll(self._started).add_done_callback(
-            lambda done: self._events.put(partial(self._polling_ended, done))
-        )
+        polling.add_done_callback(lambda done: self._events.put(partial(self._polling_ended, done)))
 
     def _polling_ended(self, done: Pending[None]) -> None:
         self._is_polling = False
         done.result()
 
     def _give_up(self) -> None:
-        """Wait for what is under way: nothing may be done for the run after it was given up."""
+        """Let what is under way end; it asks before each effect whether the run goes on."""
         self._run.stop.set()
         self._is_over = True
-        while self._is_polling or any(self._under_way.values()):
+        end = time.monotonic() + _LAST_SECONDS
+        while (self._is_polling or any(self._under_way.values())) and time.monotonic() < end:
+            # Errors of the others, or queue.Empty.
             with contextlib.suppress(Exception):
-                self._events.get()()
+                self._events.get(timeout=_LAST_SECONDS / 10)()
 
     def _open(self, shards: list[Shard]) -> None:
         """Score what stands for these shards, as far as this execution may."""
@@ -192,8 +197,9 @@ class _Pipeline:
             heapq.heappop(self._waiting[lane])[2]()
 
     def _begin(self, lane: _Lane, begin: Callable[[], Pending[_Result]], go_on: Callable[[_Result], None]) -> None:
+        pending = begin()
         self._under_way[lane] += 1
-        begin().add_done_callback(lambda done: self._events.put(partial(self._step_ended, lane, done, go_on)))
+        pending.add_done_callback(lambda done: self._events.put(partial(self._step_ended, lane, done, go_on)))
 
     def _step_ended(self, lane: _Lane, done: Pending[_Result], go_on: Callable[[_Result], None]) -> None:
         self._under_way[lane] -= 1

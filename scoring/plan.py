@@ -11,6 +11,7 @@ from bes.blobs import StoredBlob
 from bes.protocol import JobState
 from scoring.contract.model import GoldenRow, Tolerance
 from scoring.contract.reading.accepted import AcceptedFile
+from scoring.gates.settings import GateSettings
 from scoring.manifest import InputFile
 from scoring.shards import Shard
 
@@ -95,6 +96,7 @@ class RunPlan:
         contract_file: Path of the contract; None where a run is made of others' rows.
         tolerance: How many rows that are not scored the run bears; those that the web service refuses count as well.
         golden: The contract's rows whose output is known.
+        gates: What is asked before it is published; None where nobody has said.
     """
 
     run_key: str
@@ -116,6 +118,7 @@ class RunPlan:
     contract_file: Path | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
     golden: tuple[GoldenRow, ...] = ()
+    gates: GateSettings | None = None
     sensitive: tuple[str, ...] = ()
 
     @property

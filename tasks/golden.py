@@ -3,7 +3,6 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from bes.client import BesClient
 from scoring.gates.golden import ask_at_once, score_in_a_job
 from scoring.gates.settings import GateSettings
 from scoring.manifest import GateResult
@@ -21,7 +20,7 @@ from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
 )
 def ask_golden_rows(run: OpenRun, settings: GateSettings) -> list[GateResult]:
     """What the web service makes of the golden rows; nothing where the gate is off."""
-    with BesClient(run.endpoint, sleep=run.sleep) as client:
+    with run.client() as client:
         return ask_at_once(run, client, settings)
 
 
@@ -35,5 +34,5 @@ def ask_golden_rows(run: OpenRun, settings: GateSettings) -> list[GateResult]:
 )
 def score_golden_rows(run: OpenRun, settings: GateSettings, before: list[GateResult]) -> list[GateResult]:
     """What a job makes of the golden rows, behind what was found before."""
-    with BesClient(run.endpoint, sleep=run.sleep) as client:
+    with run.client() as client:
         return score_in_a_job(run, client, settings, before)

@@ -41,7 +41,8 @@ def open_journal(
     )
     try:
         consult_last_good(run)
-    except BaseException as error:
-        run.close(str(error))
+    except BaseException:
+        # Not given up: jobs of an earlier execution may live, for the next one to take up or for the sweep to find.
+        run.close()
         raise
     return run

@@ -35,7 +35,7 @@ def make_calls(governor, window, fake_time, n, priority=Priority.STATUS):
     done = 0
     while done < n:
         try:
-            with governor.turn(priority, sleep=fake_time.sleep) as hear:
+            with governor.turn(priority, sleep=fake_time.sleep, patience_seconds=10**6) as hear:
                 hear(window.call())
             done += 1
         except Throttled:
@@ -88,9 +88,54 @@ def test_who_shares_the_subscription_with_others_takes_less(fake_time):
     assert window.n_refused <= 4
 
 
+def test_a_window_that_others_have_used_up_sets_no_pace(fake_time):
+    governor, window = Governor(clock=fake_time.clock), SlidingWindow(fake_time, calls=5, seconds=60)
+    for _ in range(5):
+        window.call()
+    before = fake_time.now
+    make_calls(governor, window, fake_time, 20)
+    # The first call is refused because of the others, and the sixth of ours tells the window.
+    assert window.n_refused == 2
+    assert fake_time.now - before <= 60 + 3 * 60 + 3
+
+
+def test_a_limit_that_was_learned_while_others_called_is_tried_again_later(fake_time):
+    governor, window = Governor(clock=fake_time.clock), SlidingWindow(fake_time, calls=10, seconds=10)
+    make_calls(governor, window, fake_time, 2)
+    for _ in range(8):
+        window.call()
+    make_calls(governor, window, fake_time, 1)
+    assert window.n_refused == 1
+    before = fake_time.now
+    make_calls(governor, window, fake_time, 400)
+    # At two calls in ten seconds it would take 2,000.
+    assert fake_time.now - before < 1500
+
+
+def test_the_window_is_told_by_a_header_too(fake_time):
+    governor = Governor(clock=fake_time.clock)
+    for _ in range(4):
+        with governor.turn(Priority.STATUS, sleep=fake_time.sleep, patience_seconds=60) as hear:
+            hear({"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Policy": "2;w=5"})
+    assert sum(fake_time.sleeps) <= 15
+
+
+def test_who_is_not_patient_hears_at_once_for_how_long_the_gateway_is_closed(fake_time):
+    governor = Governor(clock=fake_time.clock)
+    turn = {"sleep": fake_time.sleep, "patience_seconds": 10}
+    with pytest.raises(Throttled), governor.turn(Priority.STATUS, **turn):
+        raise Throttled("Out of call volume quota.", "Wait.", 3600)
+    with (
+        pytest.raises(Throttled, match="no calls for another 3600 s") as caught,
+        governor.turn(Priority.CANCEL, **turn),
+    ):
+        pass
+    assert (caught.value.retry_after_seconds, fake_time.sleeps) == (3600, [])
+
+
 def test_a_quota_that_is_used_up_closes_the_gateway_and_sets_no_pace(fake_time):
     governor = Governor(clock=fake_time.clock)
-    with pytest.raises(Throttled), governor.turn(Priority.STATUS, sleep=fake_time.sleep):
+    with pytest.raises(Throttled), governor.turn(Priority.STATUS, sleep=fake_time.sleep, patience_seconds=10**6):
         raise Throttled("Out of call volume quota.", "Wait.", 3600)
     make_calls(governor, SlidingWindow(fake_time, calls=1000, seconds=60), fake_time, 50)
     assert fake_time.sleeps == [3600]
@@ -100,7 +145,7 @@ def test_a_call_without_an_answer_is_counted(fake_time):
     governor, window = Governor(clock=fake_time.clock), SlidingWindow(fake_time, calls=2, seconds=60, tells=True)
     make_calls(governor, window, fake_time, 1)
     window.call()
-    with pytest.raises(Unavailable), governor.turn(Priority.STATUS, sleep=fake_time.sleep):
+    with pytest.raises(Unavailable), governor.turn(Priority.STATUS, sleep=fake_time.sleep, patience_seconds=10**6):
         raise Unavailable("The answer was lost.", "Look.", True)
     make_calls(governor, window, fake_time, 1)
     assert (window.n_refused, fake_time.sleeps) == (0, [60])
@@ -110,9 +155,9 @@ def paced(calls):
     """A governor that has learned so many calls in a second, just now used up."""
     governor = Governor()
     for _ in range(calls):
-        with governor.turn(Priority.STATUS, sleep=time.sleep):
+        with governor.turn(Priority.STATUS, sleep=time.sleep, patience_seconds=60):
             pass
-    with pytest.raises(Throttled), governor.turn(Priority.STATUS, sleep=time.sleep):
+    with pytest.raises(Throttled), governor.turn(Priority.STATUS, sleep=time.sleep, patience_seconds=60):
         raise Throttled("Rate limit is exceeded.", "Wait.", 1)
     return governor
 
@@ -121,7 +166,7 @@ def test_where_calls_are_few_start_goes_before_submit_and_status_goes_last():
     governor, order = paced(calls=1), []
 
     def call(priority):
-        with governor.turn(priority, sleep=time.sleep):
+        with governor.turn(priority, sleep=time.sleep, patience_seconds=60):
             order.append(priority)
 
     wanted = [Priority.STATUS, Priority.EXECUTE, Priority.SUBMIT, Priority.START, Priority.CANCEL]
@@ -139,9 +184,9 @@ def test_who_gives_up_waiting_is_in_nobodys_way():
     def give_up(_seconds):
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), governor.turn(Priority.CANCEL, sleep=give_up):
+    with pytest.raises(ZeroDivisionError), governor.turn(Priority.CANCEL, sleep=give_up, patience_seconds=60):
         pass
-    with governor.turn(Priority.STATUS, sleep=time.sleep):
+    with governor.turn(Priority.STATUS, sleep=time.sleep, patience_seconds=60):
         pass
     assert governor.n_calls == {Priority.STATUS: 3}
 
@@ -151,7 +196,7 @@ def test_calls_of_many_threads_stay_within_the_window():
 
     def call():
         for _ in range(3):
-            with governor.turn(Priority.SUBMIT, sleep=time.sleep), lock:
+            with governor.turn(Priority.SUBMIT, sleep=time.sleep, patience_seconds=60), lock:
                 moments.append(time.monotonic())
 
     threads = [threading.Thread(target=call) for _ in range(5)]

@@ -103,16 +103,24 @@ def test_a_job_that_is_added_while_others_are_waited_for_is_waited_for_as_well(f
     assert service.asked[-1] == (3, "b")
 
 
-def test_a_feed_that_is_open_keeps_the_wait_going_beyond_the_deadline_of_jobs(fake_time):
-    feed, service = JobFeed(), Service(fake_time)
+def test_a_feed_that_is_open_beyond_the_deadline_is_an_error_too(fake_time):
+    with pytest.raises(JobTimedOut, match=r"Not all jobs had been started after 25 s\."):
+        poll(Service(fake_time), [], fake_time, feed=JobFeed(), deadline_seconds=25)
+    assert fake_time.now == pytest.approx(1025, abs=0.1)
 
-    def sleep(seconds):
-        fake_time.sleep(seconds)
-        if fake_time.now > 1030:
-            feed.close()
 
-    poll_jobs(service, feed, plan=PollingPlan(deadline_seconds=25), clock=fake_time.clock, sleep=sleep)
-    assert 1030 < fake_time.now < 1031
+def test_the_deadline_holds_while_some_job_is_always_due(fake_time):
+    service = Service(fake_time, a=[RUNNING], b=[RUNNING], c=[RUNNING])
+
+    def slowly(job_id):
+        # As where the gateway takes few calls: each question waits for longer than the pause before the next one.
+        fake_time.now += 10
+        return Service.read_status(service, job_id)
+
+    service.read_status = slowly
+    with pytest.raises(JobTimedOut):
+        poll(service, ["a", "b", "c"], fake_time, deadline_seconds=60)
+    assert fake_time.now <= 1060 + 4 * 10
 
 
 def test_each_status_of_each_job_is_told_once_in_the_order_it_came(fake_time):
@@ -231,7 +239,7 @@ def test_a_gateway_that_throttles_for_too_long_and_gives_no_time_is_an_outage(fa
     service = Service(fake_time, a=[RUNNING, throttled])
     with pytest.raises(Throttled):
         poll(service, ["a"], fake_time, every=10, silence_seconds=30)
-    assert [seconds for seconds, _ in service.asked] == [0, 10, 20, 30, 40, 50]
+    assert [seconds for seconds, _ in service.asked] == [10, 20, 20.5, 21.5, 23.5, 27.5, 35.5, 43.5, 51.5]
 
 
 def test_any_other_error_ends_the_wait(fake_time):

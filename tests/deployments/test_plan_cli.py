@@ -48,7 +48,9 @@ def test_what_is_planned_is_what_a_run_does_and_planning_touches_nothing(
     assert (after["state"], after["based_on"]) == ("published", before["publishes"])
     assert after["expected_seconds"] == pytest.approx(ran["duration_seconds"], abs=0.1)
     calls = json.loads((tmp_path / "runs" / str(ran["run_key"]) / "manifest.json").read_text())["gateway_calls"]
-    assert after["gateway_calls"] == 8 + calls["status"]
+    # The session's runs ask RRS for the golden rows, and leave their job out.
+    assert (calls["submit"], calls["start"], calls["execute"]) == (4, 4, 1)
+    assert after["gateway_calls"] == 9 + calls["status"]
     assert blobs() == names
 
 
@@ -58,7 +60,7 @@ def test_a_run_over_its_budget_is_planned_and_not_begun(cli: RunCli, blobs, stac
     assert planned.returncode == 2
     assert json.loads(planned.stdout)["over_budget"] == [
         "4 jobs, and BATCH_SCORING_RUN_MAX_JOBS allows 3",
-        "28 calls through the gateway, and BATCH_SCORING_RUN_MAX_GATEWAY_CALLS allows 20",
+        "29 calls through the gateway, and BATCH_SCORING_RUN_MAX_GATEWAY_CALLS allows 20",
     ]
     refused = cli("run", *OPTIONS, environment={**stack_environment, **limit})
     assert refused.returncode == 2

@@ -21,6 +21,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,7 @@ def score(command: dict[str, Any]) -> dict[str, Any]:
     )
     session = f"{os.getpid()}-{datetime.now(UTC):%H%M%S%f}"
     plan = validated(command, settings, endpoint, session) if "contract" in command else planned(command, session)
+    plan = replace(plan, gates=GateSettings(**command.get("gates", {})))
     # What validation has planned, the flow may take up: then they must be its own.
     place = (endpoint.workspace, endpoint.service) if "contract" in command else ("w", "s")
     work = work_plan(plan, workspace=place[0], service=place[1], rows_per_job=command["rows_per_job"])
