@@ -16,11 +16,11 @@ from typing import Any, Protocol, TypeVar
 
 from bes.protocol import JobState, JobStatus
 from scoring.isolation import Isolation
-from scoring.jobs import judge_failure, known_end
+from scoring.jobs import judge_failure
 from scoring.open_run import OpenRun
 from scoring.plan import Job, Outcome, ScoredShard
 from scoring.shards import Shard
-from scoring.started_jobs import StartedJobs
+from scoring.waiting import StartedJobs, known_end
 
 _Result_co = TypeVar("_Result_co", covariant=True)
 _Result = TypeVar("_Result")

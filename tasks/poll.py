@@ -5,9 +5,8 @@ from functools import partial
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from scoring import jobs
 from scoring.open_run import OpenRun
-from scoring.started_jobs import StartedJobs
+from scoring.waiting import StartedJobs, wait_for_jobs
 from tasks.events import tell_ended
 from tasks.progress import ProgressBar
 
@@ -18,5 +17,5 @@ from tasks.progress import ProgressBar
 def poll_status(started: StartedJobs, run: OpenRun, bar: ProgressBar) -> None:
     """Wait for all jobs that are added while it waits, and hand each on as soon as it has ended; the bar moves."""
     with run.client() as client:
-        jobs.wait_for_jobs(run, client, started, on_pause=bar.move, on_end=partial(tell_ended, run))
+        wait_for_jobs(run, client, started, on_pause=bar.move, on_end=partial(tell_ended, run))
     bar.move(at_once=True)

@@ -21,13 +21,14 @@ from scoring.gates.judging import leave_evidence, require_open
 from scoring.gates.rules import result_of
 from scoring.gates.settings import GateSettings
 from scoring.isolation import Isolation
-from scoring.jobs import judge_failure, start_shard, submit_shard, upload_shard, wait_for_job
+from scoring.jobs import judge_failure, start_shard, submit_shard, upload_shard
 from scoring.manifest import GateResult
 from scoring.open_run import OpenRun
 from scoring.outputs import take_output
 from scoring.plan import RunPlan, ScoredShard
 from scoring.requeue.mended import MendedFile
 from scoring.shards import Shard
+from scoring.waiting import wait_for_job
 
 logger = logging.getLogger(__name__)
 

@@ -41,7 +41,7 @@ from scoring.gates.golden import ask_at_once, score_in_a_job
 from scoring.gates.judging import judge_run
 from scoring.gates.settings import GateSettings
 from scoring.giving_up import give_up
-from scoring.jobs import start_shard, submit_shard, upload_shard, wait_for_jobs
+from scoring.jobs import start_shard, submit_shard, upload_shard
 from scoring.journal import work_plan
 from scoring.manifest import InputFile, run_key
 from scoring.open_run import OpenRun
@@ -55,6 +55,7 @@ from scoring.settings import RunSettings
 from scoring.shards import cut_shards
 from scoring.stopping import Stop
 from scoring.validation import validate_and_plan
+from scoring.waiting import wait_for_jobs
 from scoring.writer import Writer
 from tests.scoring.accepting import accept
 
