@@ -45,8 +45,8 @@ score(given["second"], web_service="right-key", storage="by-token")
 score(given["third"], web_service="wrong-key", storage="by-token")
 print("TOLD " + json.dumps(told))
 """
-# Prefect describes a block of its own with an address that ends so.
-SIGNATURE = re.compile(r"(?i)\bsig(?:=|%3D)(?!\*\*\*|REDACTED|SIGNATURE\b)")
+# Stars may be escaped for Markdown; and Prefect describes a block of its own with an address that ends in SIGNATURE.
+SIGNATURE = re.compile(r"(?i)\bsig(?:=|%3D)(?!\\*\*|REDACTED|SIGNATURE\b)")
 
 
 def parts_of(connection_string: str) -> dict[str, str]:
