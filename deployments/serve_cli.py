@@ -10,7 +10,7 @@ from typing import Final
 
 from deployments.console import say, show
 from deployments.embedded import Surroundings, environment_of, surroundings
-from deployments.walk import PREFECT_PORT, walk_through
+from deployments.serve_all import PREFECT_PORT, everything
 
 _SAMPLE: Final = Path(__file__).parent.parent / "data" / "samples" / "book_reviews.csv"
 
@@ -48,7 +48,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _serve_all(options: argparse.Namespace) -> int:
-    with walk_through(ui_port=options.ui_port) as chosen:
+    with everything(ui_port=options.ui_port) as chosen:
         _show_exports(chosen)
         inputs = shlex.quote(f"inputs={json.dumps([str(_SAMPLE)])}")
         say("Serving until Ctrl-C. Paste the lines above into another terminal, and start a run there:")

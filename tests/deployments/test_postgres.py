@@ -17,8 +17,8 @@ import pytest
 from bes.settings import EndpointSettings
 from deployments.embedded import Surroundings, environment_of
 from deployments.processes import ChildProcess
+from deployments.serve_all import POOL, deploy, worker
 from deployments.stack import answers, free_port
-from deployments.walk import POOL, deploy, worker
 from tests.conftest import Azurite
 
 _DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))

@@ -165,8 +165,14 @@ def test_the_printed_lines_start_runs_that_end_as_they_must(walk: Walk):
     for state, flow_run in walk.ran.items():
         assert walk.read(f"flow_runs/{flow_run}")["state"]["name"] == state
     assert requests.get(walk.address("console of the web service"), timeout=30).ok
-    pools = {name: walk.read(f"deployments/name/batch-scoring/{name}") for name in ("nightly", "on-demand")}
-    assert {deployment["work_pool_name"] for deployment in pools.values()} == {"batch-scoring"}
+    nightly, on_demand = (walk.read(f"deployments/name/batch-scoring/{name}") for name in ("nightly", "on-demand"))
+    assert nightly["work_pool_name"] == on_demand["work_pool_name"] == "batch-scoring"
+    # The scheduler makes the runs of the coming nights once a minute.
+    scheduled = {
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+        "deployments": {"id": {"any_": [nightly["id"]]}},
+    }
+    eventually(lambda: requests.post(f"{walk.ui}/api/flow_runs/filter", json=scheduled, timeout=30).json() != [])
 
 
 def test_every_line_of_the_servers_file_is_a_setting_that_prefect_knows(monkeypatch: pytest.MonkeyPatch):
@@ -258,7 +264,7 @@ def test_the_ui_shows_why_a_run_has_failed(page: Any, walk: Walk, screenshot: Ca
 
 
 def test_a_run_that_is_stopped_with_everything_goes_on_at_the_next_start(walk: Walk, repository: Path):
-    queue = {"kind": "queue", "seconds": 600}
+    queue = {"kind": "queue", "seconds": 90}
     requests.post(f"{walk.address('console of the web service')}/faults", json=queue, timeout=30).raise_for_status()
     other = walk.data_dir / "other.csv"
     other.write_text("review_id,Col1,Col2\nR000001,5,This is a good day\n")

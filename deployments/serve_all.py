@@ -33,7 +33,7 @@ _LONGEST_LIST = 200
 
 
 @contextmanager
-def walk_through(*, ui_port: int = PREFECT_PORT) -> Iterator[Surroundings]:
+def everything(*, ui_port: int = PREFECT_PORT) -> Iterator[Surroundings]:
     """Start it all and stop it at the end; a run that is not over by then goes on at the next start.
 
     Raises:
