@@ -77,6 +77,7 @@ async def backfill(  # noqa: PLR0913, PLR0917 (each is a field of the form)
         clock=time.monotonic,
     )
     progress = await run_dates(order, progress)
-    rows = await asyncio.to_thread(count_published_rows, contract)
+    blocks = [other_parameters.get(name) for name in ("web_service", "storage")]
+    rows = await asyncio.to_thread(count_published_rows, contract, *blocks)
     await list_dates(order, progress, rows)
     progress.require_all()

@@ -34,6 +34,9 @@ _POLL_SECONDS = 5.0
 _PAGE = 200
 """What the server gives at a time."""
 
+_MOST_WORDS = 300
+"""Of a refusal; the server lists every value that is allowed, such as all time zones."""
+
 _STAGES = {
     StateType.SCHEDULED: Stage.WAITING,
     StateType.PENDING: Stage.WAITING,
@@ -184,7 +187,8 @@ def _require_answer(error: httpx.HTTPError) -> None:
         return
     if error.response.status_code in (httpx.codes.CONFLICT, httpx.codes.UNPROCESSABLE_ENTITY):
         raise InputError(
-            f"The deployment refuses the parameters of its run: {error.response.text}", "Mend the one it names."
+            f"The deployment refuses the parameters of its run: {error.response.text[:_MOST_WORDS]}",
+            "Mend the one it names.",
         ) from error
     raise error
 
