@@ -2,18 +2,12 @@
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bes.errors import ConfigurationError, Unavailable
 from deployments.console import say, show
-from deployments.stack import answers
 
 if TYPE_CHECKING:
-    from prefect.client.orchestration import SyncPrefectClient
-
     from deployments.automations import Alarms, Change
 
 APPLY_KEYS: Final = ("changes", "silent")
@@ -52,9 +46,10 @@ def _assignment(text: str) -> tuple[str, str]:
 def _apply(options: argparse.Namespace) -> int:
     # Imported here, like everything of Prefect: it takes two seconds, which other commands do without.
     from deployments.automations import ALARMS, AlarmFile, alarms_of, apply, notification_block, too_quiet, ui_address
+    from deployments.prefect_server import prefect_server
 
     file = AlarmFile.load(options.file or ALARMS, dict(options.set))
-    with _prefect() as (client, api):
+    with prefect_server() as (client, api):
         block = notification_block(client, file.parameters.notify) if file.parameters.notify else None
         alarms = alarms_of(file, notification_block=block, ui=ui_address(api))
         changes: list[Change] = []
@@ -87,8 +82,9 @@ def _warn(alarms: "Alarms", quiet: list[str], tolerance: int) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     from deployments.automations import ours
+    from deployments.prefect_server import prefect_server
 
-    with _prefect() as (client, _):
+    with prefect_server() as (client, _):
         found = ours(client, options.tag)
     if options.json:
         show(json.dumps({"automations": {one.name: one.enabled for one in found}}))
@@ -100,8 +96,9 @@ def _list(options: argparse.Namespace) -> int:
 
 def _remove(options: argparse.Namespace) -> int:
     from deployments.automations import remove
+    from deployments.prefect_server import prefect_server
 
-    with _prefect() as (client, _):
+    with prefect_server() as (client, _):
         removed = [change.name for change in remove(client, options.tag)]
     if options.json:
         show(json.dumps({"automations": removed}))
@@ -109,36 +106,3 @@ def _remove(options: argparse.Namespace) -> int:
     for name in removed:
         show(f"removed    {name}")
     return 0
-
-
-@contextmanager
-def _prefect() -> Iterator[tuple["SyncPrefectClient", str]]:
-    """A client of the Prefect server that is set, and the address of its API."""
-    import httpx
-    from prefect.client.orchestration import get_client
-    from prefect.settings import get_current_settings
-
-    api = get_current_settings().api.url
-    if not api:
-        raise ConfigurationError(
-            "No Prefect server is set: the alarms are made on one.",
-            "Set PREFECT_API_URL, such as http://HOST:4200/api.",
-        )
-    if not answers(f"{api.rstrip('/')}/health"):
-        raise Unavailable(
-            f"The Prefect server at {api!r} does not answer.", "Start it, or mend PREFECT_API_URL.", False
-        )
-    try:
-        with get_client(sync_client=True) as client:
-            yield client, api
-    except httpx.HTTPStatusError as error:
-        raise ConfigurationError(
-            f"The Prefect server refuses it: {error.response.status_code} {error.response.text[:500]}",
-            "What was told before is done; mend the rest and apply again.",
-        ) from error
-    except httpx.TransportError as error:
-        raise Unavailable(
-            f"The Prefect server at {api!r} stopped answering: {type(error).__name__}.",
-            "What was told before is done; apply again.",
-            True,
-        ) from error

@@ -11,19 +11,18 @@ from pathlib import Path
 from uuid import UUID
 
 import yaml
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from prefect.settings import get_current_settings
+from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessWorker
 from pydantic import BaseModel
 
-from bes.errors import AccessDenied, ConfigurationError, ScoringError, Unavailable
+from bes.errors import ConfigurationError, ScoringError
 from deployments.prefect_file import Deployment, load_document, load_flows, read_prefect_file
-from deployments.stack import answers
+from deployments.prefect_server import prefect_server
 
 logger = logging.getLogger(__name__)
 
@@ -85,24 +84,27 @@ def deploy(path: Path, *, work_pool: str | None, prune: bool) -> Deployed:
         prune: Remove deployments of ours that have left the file.
 
     Raises:
-        ConfigurationError: The file, a work pool or the server's address is wrong; nothing was deployed.
-        Unavailable: The server does not answer; nothing was deployed.
+        ConfigurationError: The file, a work pool or the address is wrong, and nothing was deployed; or the server
+            refuses what it is asked for.
+        AccessDenied: The server wants to know who asks.
+        Unavailable: The server does not answer; nothing was deployed. Or it stopped answering.
         DeployFailed: Prefect stopped halfway.
     """
     named = load_flows(read_prefect_file(path))
     pools = sorted({work_pool or deployment.work_pool.name for deployment in named.values()})
-    _require_server()
-    with _prefect() as client:
+    with prefect_server() as (client, _):
         for pool in pools:
             _require_work_pool(client, pool)
         before = {name: found for name in named if (found := _read(client, name))}
         with _on_pool(path, work_pool) as given:
             failure = _run_prefect(given)
-        for name in named:
+        # What Prefect has not deployed stays as it was, with its schedules.
+        deployed = list(named) if failure is None else _deployed(client, named, before)
+        for name in deployed:
             _refuse_unknown_parameters(client, name)
-        removed = [line for name in named for line in _reconcile(client, name, named[name], before.get(name))]
+        removed = [line for name in deployed for line in _reconcile(client, name, named[name], before.get(name))]
         if failure is not None:
-            raise _stopped(client, failure, named, before)
+            raise _stopped(failure, deployed, [name for name in named if name not in deployed])
         left = _left_the_file(client, set(named), pools)
         for deployment_id in left.values() if prune else ():
             client.delete_deployment(deployment_id)
@@ -128,34 +130,6 @@ def _on_pool(path: Path, work_pool: str | None) -> Iterator[Path]:
         copy = Path(folder) / path.name
         copy.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         yield copy
-
-
-def _require_server() -> None:
-    api = get_current_settings().api.url
-    if api is None:
-        raise ConfigurationError(
-            "No Prefect server is set: PREFECT_API_URL is missing.",
-            "Start one with 'prefect server start', and set PREFECT_API_URL=http://127.0.0.1:4200/api.",
-        )
-    if not answers(f"{api.rstrip('/')}/health"):
-        raise Unavailable(
-            f"The Prefect server at {api!r} does not answer.",
-            "Start it, or set PREFECT_API_URL to one that runs; nothing was deployed.",
-            False,
-        )
-
-
-@contextmanager
-def _prefect() -> Iterator[SyncPrefectClient]:
-    try:
-        with get_client(sync_client=True) as client:
-            yield client
-    except PrefectHTTPStatusError as error:
-        status = error.response.status_code
-        what = f"The Prefect server answers {status} to {error.request.method} {error.request.url.path}."
-        if status in (401, 403):
-            raise AccessDenied(what, "Set PREFECT_API_AUTH_STRING or PREFECT_API_KEY, then deploy again.") from error
-        raise Unavailable(what, "Look at its log, then deploy again: that is harmless.", True) from error
 
 
 def _require_work_pool(client: SyncPrefectClient, name: str) -> None:
@@ -225,15 +199,20 @@ def _reconcile(client: SyncPrefectClient, name: str, deployment: Deployment, bef
             yield f"{name}: {gone.slug or gone.schedule}"
 
 
-def _stopped(
-    client: SyncPrefectClient, failure: str, named: Iterable[str], before: Mapping[str, _Before]
-) -> DeployFailed:
-    deployed: list[str] = []
-    left: list[str] = []
+def _deployed(client: SyncPrefectClient, named: Iterable[str], before: Mapping[str, _Before]) -> list[str]:
+    """Those that Prefect has deployed since they were read as `before`."""
+    deployed = []
     for name in named:
         now, then = _read(client, name), before.get(name)
-        is_new = now is not None and (then is None or now.deployment.updated != then.deployment.updated)
-        (deployed if is_new else left).append(name)
+        if now is None or (then is not None and now.deployment.updated == then.deployment.updated):
+            continue
+        # The server itself updates a deployment whose worker has gone. Deploying opens the schema that we had closed.
+        if "additionalProperties" not in (now.deployment.parameter_openapi_schema or {}):
+            deployed.append(name)
+    return deployed
+
+
+def _stopped(failure: str, deployed: list[str], left: list[str]) -> DeployFailed:
     return DeployFailed(
         f"Prefect stopped: {failure} Deployed: {', '.join(deployed) or 'none'}."
         f" As before: {', '.join(left) or 'none'}.",

@@ -242,7 +242,7 @@ def test_a_docker_worker_gets_the_secrets_of_a_run_from_blocks(
     assert env["BATCH_SCORING_ENDPOINT_SUBSCRIPTION_KEY"] == "the subscription-key"
     assert env["BATCH_SCORING_STORAGE_CONNECTION_STRING"] == "the storage"
     assert env["PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"] == "reschedule"
-    assert env["PREFECT_FLOWS_DEFAULT_RETRIES"] == "1"
+    assert env["PREFECT_CLIENT_MAX_RETRIES"] == "8"
 
 
 def kubernetes_job(repository: Path) -> dict[str, Any]:
