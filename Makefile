@@ -44,15 +44,16 @@ clean: ## remove all that was installed and all local results
 	@echo "making .venv"
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
+# The lock is its own constraint: a package that is asked for with an extra elsewhere is held to its pin as well.
 .venv/runtime.stamp: requirements/runtime.lock pyproject.toml | .venv/bin/python
 	@echo "installing the locked packages (once, about a minute)"
-	@$(PIP) install --require-hashes -r requirements/runtime.lock
+	@$(PIP) install --require-hashes -r requirements/runtime.lock -c requirements/runtime.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev.stamp: requirements/dev.lock .venv/runtime.stamp
 	@echo "installing the locked development packages"
-	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@$(PIP) install --require-hashes -r requirements/dev.lock -c requirements/dev.lock
 	@touch $@
 
 # Its own Node comes with the Python packages, so none is needed on the machine.
