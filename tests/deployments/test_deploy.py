@@ -374,6 +374,8 @@ def test_when_prefect_stops_halfway_it_is_told_what_is_deployed(
     prefect: Prefect, deployed: dict[str, Any], deploy: Deploy, tmp_path: Path
 ):
     refused = {"name": "batch-scoring", "job_variables": {"stream_output": "perhaps"}}
+    before = own_file(tmp_path, {"name": "second", "schedules": [{"slug": "kept", "cron": "0 4 * * *"}]})
+    assert deploy("--prefect-file", before).returncode == 0
     file = own_file(tmp_path, {"name": "first"}, {"name": "second", "work_pool": refused}, {"name": "third"})
 
     done = deploy("--prefect-file", file)
@@ -382,6 +384,8 @@ def test_when_prefect_stops_halfway_it_is_told_what_is_deployed(
     assert "perhaps" in done.stderr
     assert "Deployed: batch-scoring/first. As before: batch-scoring/second, batch-scoring/third." in done.stderr
     assert prefect.deployment("batch-scoring/first")
+    schedules = prefect.deployment("batch-scoring/second")["schedules"]
+    assert [schedule["slug"] for schedule in schedules] == ["kept"], "what was not deployed keeps its schedules"
 
 
 def test_what_is_missing_is_told_before_anything_is_deployed(
