@@ -54,6 +54,7 @@ async def backfill(  # noqa: PLR0913, PLR0917 (each is a field of the form)
     Raises:
         InputError: The range or the inputs are wrong; nothing was started.
         ConfigurationError: The deployment cannot do it, and nothing was started; or none of its runs began.
+        Unavailable: The Prefect server was away for an hour.
         DatesNotDone: Names the dates whose runs did not complete.
     """
     dates = dates_between(first_date, last_date, now=datetime.now(UTC))
@@ -77,7 +78,6 @@ async def backfill(  # noqa: PLR0913, PLR0917 (each is a field of the form)
         clock=time.monotonic,
     )
     progress = await run_dates(order, progress)
-    web_service, storage = other_parameters.get("web_service"), other_parameters.get("storage")
-    rows = await asyncio.to_thread(count_published_rows, contract, web_service, storage)
+    rows = await asyncio.to_thread(count_published_rows, contract, other_parameters.get("storage"))
     await list_dates(order, progress, rows)
     progress.require_all()

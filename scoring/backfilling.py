@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from bes.errors import ConfigurationError, InputError, ScoringError
+from bes.errors import ConfigurationError, InputError, ScoringError, Unavailable
 from scoring.run_dates import PLACE
 
 MOST_DATES = 366
@@ -15,6 +15,9 @@ MOST_DATES = 366
 
 CRASH_SECONDS = 180.0
 """An automation starts crashed runs again after a minute (automations.yaml); what is crashed after this stays so."""
+
+OUTAGE_SECONDS = 3600.0
+"""Longer than a server takes to be upgraded or moved; what is away for longer needs somebody who looks at it."""
 
 _EARLIEST_ON_EARTH = timedelta(hours=14)
 
@@ -152,6 +155,7 @@ class Progress:
         self._before: dict[date, int] = {}
         self._changed: dict[date, float] = {}
         self._last_change = clock()
+        self._outage_since: float | None = None
         for run in sorted(found, key=lambda run: run.attempt):
             self._take(run)
 
@@ -176,6 +180,31 @@ class Progress:
         self._last_change = self._clock()
         return True
 
+    def note_outage(self) -> bool:
+        """Keep that there was no answer about the runs; True when that is news.
+
+        Raises:
+            Unavailable: There has been none for too long.
+        """
+        if self._outage_since is None:
+            self._outage_since = self._clock()
+            return True
+        seconds = self._clock() - self._outage_since
+        if seconds >= OUTAGE_SECONDS:
+            raise Unavailable(
+                f"The Prefect server has not answered for {seconds / 60:.0f} minutes; the runs that were begun go on"
+                " without it.",
+                "When it is back, run it again: it takes up its runs and goes on with what is left.",
+                True,
+            )
+        return False
+
+    def note_answers(self) -> None:
+        """Keep that everything was answered: what nobody could see does not count as silence of the runs."""
+        if self._outage_since is not None:
+            self._outage_since = None
+            self._last_change = self._clock()
+
     def live(self) -> list[DateRun]:
         """The runs that are under way, or may yet be."""
         return [run for run in self._runs.values() if self._is_live(run)]
@@ -192,7 +221,7 @@ class Progress:
         """True when nothing is under way and nothing is to be started. Ends what has taken too long."""
         self._give_up_runs()
         live = self.live()
-        if live and not any(run.stage is Stage.RUNNING for run in live):
+        if live and self._outage_since is None and not any(run.stage is Stage.RUNNING for run in live):
             silent = self._clock() - self._last_change
             if silent >= self._begin_seconds:
                 self.stalled = f"no run of it has begun for {silent / 60:.0f} minutes"

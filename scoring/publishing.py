@@ -89,8 +89,7 @@ def publish_run(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) ->
         run: It is held.
         outcome: What became of its rows.
         books: They balance.
-        endpoint: The web service that scored the rows.
-        last: The version that the report compares it with.
+        judged: What the gates found, and the output's profile, which is published with it.
 
     Raises:
         IntegrityError: A version of the same generation is published with other predictions.

@@ -1,7 +1,7 @@
 """Write the run's artifacts: predictions, manifest and report on disk; summary, tables and links in Prefect."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,8 +39,9 @@ def write_artifacts(run: OpenRun, outcome: Outcome, books: Books, judged: Judged
     """Publish the run and leave its evidence."""
     manifest = publish_run(run, outcome, books, judged)
     _tell(manifest, run)
-    report = report_of_published(run, manifest, outcome.refused, judged=judged)
-    return _leave_evidence(report, manifest, run.plan)
+    return _leave_evidence(
+        lambda: report_of_published(run, manifest, outcome.refused, judged=judged), manifest, run.plan
+    )
 
 
 # Not cached: it writes files.
@@ -51,7 +52,7 @@ def fetch_result(run: OpenRun) -> RunSummary:
     if run.record.writer.flow_run == flow_run.id:
         # This very flow run published it and was interrupted, perhaps before it could tell.
         _tell(manifest, run)
-    return _leave_evidence(report_of_published(run, manifest, ()), manifest, run.plan)
+    return _leave_evidence(lambda: report_of_published(run, manifest, ()), manifest, run.plan)
 
 
 def _tell(manifest: Manifest, run: OpenRun) -> None:
@@ -63,7 +64,7 @@ def _tell(manifest: Manifest, run: OpenRun) -> None:
 @task(task_run_name="write failure report", cache_policy=NO_CACHE)
 def leave_failure(plan: RunPlan, run: OpenRun | None, connections: Connections, error: BaseException) -> None:
     """The evidence of a run that published nothing: what was known by then, the error, and what to do next."""
-    with _not_instead_of_the_error():
+    with _only_logged("the evidence of the failure could not be written"):
         last = read_last_good(connections.storage, plan.contract, plan.run_key, error)
         report = report_of_failed(plan, run, connections.endpoint, error, last=last)
         # Who met a run that another process holds does not write in its place.
@@ -82,7 +83,7 @@ def leave_refusal(contract: str, work: Work | None, connections: Connections, er
         connections: The web service, and the storage that knows the last good run.
         error: Why.
     """
-    with _not_instead_of_the_error():
+    with _only_logged("the evidence of the failure could not be written"):
         if work is None:
             leave_error(contract, error.what, error.next_step)
             return
@@ -93,16 +94,17 @@ def leave_refusal(contract: str, work: Work | None, connections: Connections, er
 
 
 @contextmanager
-def _not_instead_of_the_error() -> Iterator[None]:
-    # What ended the run is what its user must read, whatever becomes of the page about it.
+def _only_logged(what: str) -> Iterator[None]:
+    # How the run ended is what its user must read, whatever becomes of the page about it.
     try:
         yield
     except Exception:
-        logger.exception("the evidence of the failure could not be written")
+        logger.exception(what)
 
 
-def _leave_evidence(report: RunReport, manifest: Manifest, plan: RunPlan) -> RunSummary:
-    leave_artifacts(report, [_job_of_entry(job) for job in manifest.jobs], _places(plan, manifest))
+def _leave_evidence(make: Callable[[], RunReport], manifest: Manifest, plan: RunPlan) -> RunSummary:
+    with _only_logged("the run is published; its artifacts could not be made"):
+        leave_artifacts(make(), [_job_of_entry(job) for job in manifest.jobs], _places(plan, manifest))
     return RunSummary(
         **manifest.model_dump(include=set(RunSummary.model_fields) & set(Manifest.model_fields)),
         n_jobs=len(manifest.jobs),

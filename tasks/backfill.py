@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -25,6 +24,8 @@ from prefect.utilities.urls import url_for
 
 from bes.errors import ConfigurationError, InputError
 from scoring.backfilling import DateRun, Progress, Stage, work_digest
+from tasks.evidence import bearing_outages
+from tasks.keys import artifact_key
 
 logger = logging.getLogger(__name__)
 
@@ -160,7 +161,6 @@ def _seen(order: BackfillOrder, flow_run: FlowRun) -> DateRun | None:
 @task(task_run_name="run dates", cache_policy=NO_CACHE)
 async def run_dates(order: BackfillOrder, progress: Progress) -> Progress:
     """Start the run of each date that is not done, `at_once` of them at a time, and wait until all have ended."""
-    outage = False
     async with get_client() as client:
         while True:
             try:
@@ -169,13 +169,12 @@ async def run_dates(order: BackfillOrder, progress: Progress) -> Progress:
                     break
                 for run_date, attempt in progress.to_start():
                     progress.note(await _start(order, run_date, attempt))
-                outage = False
+                progress.note_answers()
             # The client has tried for a while. Nothing here does harm twice, so the next round begins anew.
             except httpx.HTTPError as error:
                 _require_answer(error)
-                if not outage:
+                if progress.note_outage():
                     logger.warning("the Prefect server does not answer, its runs go on without it: %s", error)
-                outage = True
             await asyncio.sleep(_POLL_SECONDS)
         if progress.stalled:
             await _withdraw(progress, client)
@@ -241,11 +240,12 @@ async def list_dates(order: BackfillOrder, progress: Progress, rows: Mapping[dat
         }
         for run in progress.table()
     ]
-    await acreate_table_artifact(
-        key=f"backfill-{re.sub('[^a-z0-9]+', '-', Path(order.contract).stem.lower()).strip('-')}",
-        table=table,
-        description=f"The dates of the backfill, and the rows that are published for each: {order.contract}.",
-    )
+    with bearing_outages():
+        await acreate_table_artifact(
+            key=artifact_key(order.contract, "backfill"),
+            table=table,
+            description=f"The dates of the backfill, and the rows that are published for each: {order.contract}.",
+        )
 
 
 def _link(run: DateRun) -> str:

@@ -17,8 +17,18 @@ def resolve_connections(web_service: str | None = None, storage: str | None = No
     """
     connections = Connections(
         endpoint=load_block(WebService, web_service).settings() if web_service else EndpointSettings(),
-        storage=load_block(BlobContainer, storage).settings() if storage else StorageSettings(),
+        storage=resolve_storage(storage),
     )
     connections.endpoint.check()
-    connections.storage.check()
     return connections
+
+
+def resolve_storage(name: str | None) -> StorageSettings:
+    """The storage alone: from the block of that name, or from the environment.
+
+    Raises:
+        ConfigurationError: The block cannot be used, or without one the environment is not complete.
+    """
+    storage = load_block(BlobContainer, name).settings() if name else StorageSettings()
+    storage.check()
+    return storage

@@ -161,8 +161,9 @@ def tell_bad_output(run: OpenRun, job: Job) -> None:
 
 
 def tell_missing(dataset: str, run_date: date, missing: Iterable[str]) -> None:
-    """Tell that input is missing."""
-    _tell(dataset, InputMissing(run_date=run_date, missing=tuple(missing)), fact=run_date.isoformat())
+    """Tell that input is missing. Another look that finds the same missing tells the same fact."""
+    payload = InputMissing(run_date=run_date, missing=tuple(missing))
+    _tell(dataset, payload, fact=" ".join((run_date.isoformat(), *sorted(payload.missing))))
 
 
 def _counts(manifest: Manifest, plan: RunPlan) -> Iterable[RuleCount]:

@@ -26,6 +26,15 @@ Places = dict[str, Path]
 """What each file of the run is called, and where it is on this machine."""
 
 
+@contextmanager
+def bearing_outages() -> Iterator[None]:
+    """A Prefect server that is away costs the artifacts of the block, and never what they tell about."""
+    try:
+        yield
+    except (httpx.HTTPError, PrefectException) as error:
+        logger.warning("not all artifacts of the run are in Prefect: %s", type(error).__name__)
+
+
 def leave_artifacts(report: RunReport, jobs: Sequence[dict[str, Any]], places: Places) -> None:
     """Artifacts of a run, however it ended. A server that is away costs the artifacts, and never the run.
 
@@ -34,7 +43,7 @@ def leave_artifacts(report: RunReport, jobs: Sequence[dict[str, Any]], places: P
         jobs: One line for each job.
         places: Files that exist.
     """
-    with _bearing_outages():
+    with bearing_outages():
         create_markdown_artifact(
             key=artifact_key(report.dataset, "summary"),
             markdown=summary(report, places),
@@ -63,7 +72,7 @@ def leave_artifacts(report: RunReport, jobs: Sequence[dict[str, Any]], places: P
 
 def leave_error(dataset: str, what: str, next_step: str) -> None:
     """The summary of a run of which nothing but its error is known."""
-    with _bearing_outages():
+    with bearing_outages():
         create_markdown_artifact(
             key=artifact_key(dataset, "summary"),
             markdown="\n\n".join(
@@ -131,11 +140,3 @@ def _also(report: RunReport, name: str, path: Path) -> str:
 
 def _first_of(n_all: int, n_shown: int) -> str:
     return f"; the first {n_shown:,} of {n_all:,}" if n_all > n_shown else ""
-
-
-@contextmanager
-def _bearing_outages() -> Iterator[None]:
-    try:
-        yield
-    except (httpx.HTTPError, PrefectException) as error:
-        logger.warning("not all artifacts of the run are in Prefect: %s", type(error).__name__)

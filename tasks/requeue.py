@@ -16,6 +16,8 @@ from scoring.settings import RunSettings
 from scoring.stopping import Stop
 from scoring.writer import Writer
 from tasks.events import tell_published
+from tasks.evidence import bearing_outages
+from tasks.keys import artifact_key
 
 
 # No retries: the storage's client has its own, and who holds the run is waited for inside. Not cached: it is a lease.
@@ -50,11 +52,12 @@ def fetch_version(taken: Requeue) -> RequeueSummary:
 
 def _leave_evidence(manifest: Manifest, taken: Requeue) -> RequeueSummary:
     summary = requeueing.summarise(taken, manifest)
-    create_markdown_artifact(
-        key=f"{manifest.contract.replace('_', '-').lower()}-requeue",
-        markdown=_markdown(summary, manifest),
-        description="What became of the mended rows, and the versions that they were added to.",
-    )
+    with bearing_outages():
+        create_markdown_artifact(
+            key=artifact_key(manifest.contract, "requeue"),
+            markdown=_markdown(summary, manifest),
+            description="What became of the mended rows, and the versions that they were added to.",
+        )
     return summary
 
 

@@ -14,6 +14,7 @@ from bes.client import BesClient
 from bes.settings import Connections
 from scoring.sweeping import SweepRules, Swept, sweep
 from scoring.writer import Writer
+from tasks.evidence import bearing_outages
 from tasks.retrying import RETRIES, RETRY_DELAY_SECONDS, may_pass
 
 
@@ -37,11 +38,12 @@ def sweep_runs(rules: SweepRules, connections: Connections) -> list[Swept]:
 @task(task_run_name="tell what was swept", cache_policy=NO_CACHE)
 def tell_swept(swept: list[Swept]) -> None:
     """Leave a table of the runs about which something was done or is to be done."""
-    create_table_artifact(
-        key="sweep",
-        table=[_row(run) for run in swept if run.is_worth_telling],
-        description=f"{len(swept)} runs were looked at; these had something to clean up.",
-    )
+    with bearing_outages():
+        create_table_artifact(
+            key="sweep",
+            table=[_row(run) for run in swept if run.is_worth_telling],
+            description=f"{len(swept)} runs were looked at; these had something to clean up.",
+        )
 
 
 def _row(run: Swept) -> dict[str, Any]:

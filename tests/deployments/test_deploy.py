@@ -264,7 +264,7 @@ def test_the_nightly_run_scores_the_sample_when_it_is_started_by_its_name(
 
 
 def test_each_deployment_repeats_its_steps_as_often_as_its_own_settings_say(
-    prefect: Prefect, deploy: Deploy, worker: None, environment: dict[str, str], faults: Any, tmp_path: Path
+    prefect: Prefect, deploy: Deploy, worker: None, faults: Any, tmp_path: Path
 ):
     file = own_file(
         tmp_path,
@@ -284,17 +284,11 @@ def test_each_deployment_repeats_its_steps_as_often_as_its_own_settings_say(
     hasty = prefect.run("batch-scoring/hasty", inputs=[extract(tmp_path)])
     run = prefect.ended(hasty)
 
-    # Neither the step is repeated nor the run. When somebody retries it, it takes up the job that it has registered.
+    # Neither the step is repeated nor the run.
     assert (run["state_type"], run["run_count"]) == ("FAILED", 1)
     assert len(faults.served()) == 4
     eventually(lambda: prefect.task_runs(hasty, "start shard 0")[0]["state_type"] == "FAILED")
     assert [task["run_count"] for task in prefect.task_runs(hasty, "start shard 0")] == [1]
-    prefect.ask(f"flow_runs/{hasty}/set_state", state={"type": "SCHEDULED", "name": "AwaitingRetry"}, force=True)
-    run = prefect.ended(hasty)
-    assert (run["state_type"], run["run_count"]) == ("COMPLETED", 2)
-    key = published(environment)["current"]["run_key"]
-    manifest = json.loads((Path(environment["BATCH_SCORING_RUN_DATA_DIR"]) / key / "manifest.json").read_text())
-    assert [job["attempt"] for job in manifest["jobs"]] == [1]
 
 
 def test_after_an_outage_the_latest_missed_run_does_the_work_and_the_others_end_as_skipped(
@@ -374,6 +368,8 @@ def test_when_prefect_stops_halfway_it_is_told_what_is_deployed(
     prefect: Prefect, deployed: dict[str, Any], deploy: Deploy, tmp_path: Path
 ):
     refused = {"name": "batch-scoring", "job_variables": {"stream_output": "perhaps"}}
+    before = own_file(tmp_path, {"name": "second", "schedules": [{"slug": "kept", "cron": "0 4 * * *"}]})
+    assert deploy("--prefect-file", before).returncode == 0
     file = own_file(tmp_path, {"name": "first"}, {"name": "second", "work_pool": refused}, {"name": "third"})
 
     done = deploy("--prefect-file", file)
@@ -382,6 +378,8 @@ def test_when_prefect_stops_halfway_it_is_told_what_is_deployed(
     assert "perhaps" in done.stderr
     assert "Deployed: batch-scoring/first. As before: batch-scoring/second, batch-scoring/third." in done.stderr
     assert prefect.deployment("batch-scoring/first")
+    schedules = prefect.deployment("batch-scoring/second")["schedules"]
+    assert [schedule["slug"] for schedule in schedules] == ["kept"], "what was not deployed keeps its schedules"
 
 
 def test_what_is_missing_is_told_before_anything_is_deployed(

@@ -76,7 +76,7 @@ class Site:
         return sorted(found, key=lambda run: run["name"])
 
     def table(self, of: str) -> str:
-        mine = {"flow_run_id": {"any_": [of]}, "key": {"any_": ["backfill-book-reviews"]}}
+        mine = {"flow_run_id": {"any_": [of]}, "key": {"any_": ["book-reviews-backfill"]}}
         (artifact,) = self.post("artifacts/filter", {"artifacts": mine})
         assert artifact["type"] == "table"
         return str(artifact["data"])

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from bes.errors import ConfigurationError, InputError
+from bes.errors import ConfigurationError, InputError, Unavailable
 from scoring.backfilling import (
     CRASH_SECONDS,
     MOST_DATES,
+    OUTAGE_SECONDS,
     DateRun,
     DatesNotDone,
     Progress,
@@ -192,3 +193,31 @@ def test_a_run_without_end_is_given_up_and_the_others_go_on(progress_of: Callabl
     assert not progress.is_over()
     assert progress.to_start() == [(TUESDAY, 1)]
     assert progress.table()[0].message == "still running after 1.0 hours"
+
+
+def test_runs_that_wait_have_their_time_anew_after_an_outage(progress_of: Callable[..., Progress], clock: Clock):
+    progress = progress_of()
+    progress.note(seen(MONDAY, Stage.WAITING))
+    clock.now += 500
+    assert progress.note_outage()
+    clock.now += 500
+    assert not progress.is_over()
+    progress.note_answers()
+    clock.now += 599
+    assert not progress.is_over()
+    progress.note_answers()
+    clock.now += 1
+    assert progress.is_over()
+
+
+def test_an_outage_is_told_once_and_ends_the_backfill_when_it_lasts(progress_of: Callable[..., Progress], clock: Clock):
+    progress = progress_of()
+    assert [progress.note_outage(), progress.note_outage()] == [True, False]
+    clock.now += OUTAGE_SECONDS - 1
+    assert not progress.note_outage()
+    progress.note_answers()
+    clock.now += 1
+    assert progress.note_outage()
+    clock.now += OUTAGE_SECONDS
+    with pytest.raises(Unavailable, match=r"not answered for 60 minutes.*run it again"):
+        progress.note_outage()
