@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 RUN, REQUEUE, SWEEP = "batch-scoring/on-demand", "requeue/on-demand", "sweep/hourly"
 BACKFILL, WATCH = "batch-scoring/backfill", "input-watch/daily"
@@ -26,9 +29,13 @@ class Forms:
 
     def __init__(self, api: str) -> None:
         self.api = api
+        self.session = requests.Session()
+        # Its database is locked at times, as that of a busy machine is.
+        again = Retry(8, status_forcelist=[HTTPStatus.SERVICE_UNAVAILABLE], allowed_methods=None, backoff_factor=0.2)
+        self.session.mount("http://", HTTPAdapter(max_retries=again))
 
     def deployment(self, name: str) -> dict[str, Any]:
-        answer = requests.get(f"{self.api}/deployments/name/{name}", timeout=60)
+        answer = self.session.get(f"{self.api}/deployments/name/{name}", timeout=60)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -36,17 +43,17 @@ class Forms:
     def send(self, name: str, **parameters: Any) -> requests.Response:
         """What the UI's form does, and `prefect deployment run`."""
         url = f"{self.api}/deployments/{self.deployment(name)['id']}/create_flow_run"
-        return requests.post(url, json={"parameters": {**GOOD[name], **parameters}}, timeout=60)
+        return self.session.post(url, json={"parameters": {**GOOD[name], **parameters}}, timeout=60)
 
     def n_runs(self, name: str) -> int:
         """How many runs of a deployment were created by hand."""
         mine = {"deployments": {"id": {"any_": [self.deployment(name)["id"]]}}, "limit": 200}
-        found = requests.post(f"{self.api}/flow_runs/filter", json=mine, timeout=60).json()
+        found = self.session.post(f"{self.api}/flow_runs/filter", json=mine, timeout=60).json()
         return sum(not run["auto_scheduled"] for run in found)
 
 
 @pytest.fixture(scope="module")
-def forms(repository: Path, stack_environment: dict[str, str], prefect_api: str) -> Forms:
+def forms(repository: Path, stack_environment: dict[str, str], prefect_api: str) -> Iterator[Forms]:
     done = subprocess.run(
         [sys.executable, "-m", "deployments.cli", "deploy", "--json"],
         cwd=repository,
@@ -57,7 +64,9 @@ def forms(repository: Path, stack_environment: dict[str, str], prefect_api: str)
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return Forms(prefect_api)
+    made = Forms(prefect_api)
+    yield made
+    made.session.close()
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -117,4 +126,4 @@ def test_right_values_make_a_run(forms: Forms, name: str):
     more = {"run_date": "2026-11-28", "rows_per_job": 10, "contract": "a b/c.yaml"} if name == RUN else {}
     answer = forms.send(name, **more, web_service="nightly", storage=None)
     assert answer.status_code == HTTPStatus.CREATED, answer.text
-    requests.delete(f"{forms.api}/flow_runs/{answer.json()['id']}", timeout=60).raise_for_status()
+    forms.session.delete(f"{forms.api}/flow_runs/{answer.json()['id']}", timeout=60).raise_for_status()

@@ -31,8 +31,7 @@ print(json.dumps(list(resolve([("nightly", None), (None, "by-key")]))))
 """
 MAKE = f"""
 KEY = {KEY!r}
-import requests
-from prefect.settings import get_current_settings
+from prefect.client.orchestration import get_client
 from pydantic import ValidationError
 from tasks.blocks import BlobContainer, WebService
 
@@ -55,12 +54,12 @@ for kind, wrong in (
         refused.append(str(error))
 
 # As the form of the UI does it, which knows no more than the schema.
-api = str(get_current_settings().api.url)
-kind = requests.get(api + "/block_types/slug/bes-web-service", timeout=30).json()["id"]
-schemas = {{"block_schemas": {{"block_type_id": {{"any_": [kind]}}}}}}
-schema = requests.post(api + "/block_schemas/filter", json=schemas, timeout=30).json()[0]["id"]
-unchecked = dict(name="unchecked", data=dict(gateway="g", api_key=KEY), block_type_id=kind, block_schema_id=schema)
-requests.post(api + "/block_documents/", json=unchecked, timeout=30).raise_for_status()
+with get_client(sync_client=True) as client:
+    kind = str(client.read_block_type_by_slug("bes-web-service").id)
+    schemas = {{"block_schemas": {{"block_type_id": {{"any_": [kind]}}}}}}
+    schema = client.request("POST", "/block_schemas/filter", json=schemas).json()[0]["id"]
+    unchecked = dict(name="unchecked", data=dict(gateway="g", api_key=KEY), block_type_id=kind, block_schema_id=schema)
+    client.request("POST", "/block_documents/", json=unchecked)
 
 names = [(None, None), ("nightly", None), (None, "by-token"), ("nightly", "by-key"),
          ("nowhere", None), ("by-key", None), ("unchecked", None)]
