@@ -261,6 +261,7 @@ def test_the_ui_shows_why_a_run_has_failed(page: Any, walk: Walk, screenshot: Ca
     tasks.get_by_text("validate book_reviews").wait_for()
     assert tasks.get_by_text("Failed", exact=True).count() >= 1
     screenshot("failed-tasks")
+    open_tab(page, "Artifacts").get_by_text("book-reviews-summary").first.wait_for()
     details = open_tab(page, "Details")
     details.get_by_text("See More").click()
     page.get_by_text(reason).last.scroll_into_view_if_needed()
