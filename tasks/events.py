@@ -162,7 +162,8 @@ def tell_bad_output(run: OpenRun, job: Job) -> None:
 
 def tell_missing(dataset: str, run_date: date, missing: Iterable[str]) -> None:
     """Tell that input is missing."""
-    _tell(dataset, InputMissing(run_date=run_date, missing=tuple(missing)), fact=run_date.isoformat())
+    payload = InputMissing(run_date=run_date, missing=tuple(missing))
+    _tell(dataset, payload, fact=" ".join([run_date.isoformat(), *payload.missing]))
 
 
 def _counts(manifest: Manifest, plan: RunPlan) -> Iterable[RuleCount]:

@@ -214,7 +214,7 @@ def run(flow, *arguments):
 
 run(batch_scoring, ["/nowhere.csv"], "somebody_elses")
 with tags({tag!r}):
-    run(input_watch, ["/nowhere/{{run_date}}.csv"], "book_reviews")
+    run(input_watch, ["/nowhere/{tag}/{{run_date}}.csv"], "book_reviews")
     run(batch_scoring, [{extract!r}], "book_reviews")
     run(batch_scoring, ["/nowhere.csv"], "ours_that_fails")
 """
@@ -377,7 +377,7 @@ def test_input_that_is_missing_at_the_hour_notifies(night: Night, inbox: Inbox):
     message = inbox.wait_for("no input for")
     today = datetime.now(UTC).date()
     assert message["subject"].startswith("book_reviews: no input for ")
-    assert any(f"/nowhere/{day}.csv" in message["body"] for day in (today, today - timedelta(days=1)))
+    assert any(f"/nowhere/{TAG}/{day}.csv" in message["body"] for day in (today, today - timedelta(days=1)))
 
 
 def test_a_large_quarantine_notifies_with_its_rules(night: Night, inbox: Inbox):
