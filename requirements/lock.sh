@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compile() { uv pip compile --quiet pyproject.toml --python-version 3.11 --universal --generate-hashes \
-  --extra build --no-emit-index-url --no-header --no-annotate --no-strip-extras "$@"; }
+  --extra build --no-emit-index-url --no-header --no-annotate "$@"; }
 compile --output-file requirements/runtime.lock
 compile --extra dev --extra scikit-learn --extra mlflow --extra onnx --extra dask --constraint requirements/runtime.lock --output-file requirements/dev.lock
