@@ -33,5 +33,5 @@ def test_a_file_that_has_not_changed_for_longer_is_not_new(tmp_path: Path):
 
 
 def test_a_pattern_without_a_date_needs_to_know_what_is_new():
-    with pytest.raises(ConfigurationError, match="same files every day.*changed_within_hours"):
+    with pytest.raises(ConfigurationError, match=r"same files every day.*changed_within_hours"):
         missing_inputs(["extract.csv"], DAY, changed_within=None)
