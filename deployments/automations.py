@@ -44,7 +44,6 @@ class Parameters(BaseModel):
     resume_tag: Tag
     notify: str | None = None
     heartbeat_tolerance_seconds: Tolerance
-    pending_tolerance_seconds: Tolerance
     late_tolerance_seconds: Tolerance
     max_resumes: int = Field(ge=0, le=100)
     resume_delay_seconds: Tolerance

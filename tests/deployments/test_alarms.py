@@ -150,7 +150,6 @@ def alarms(server: Server, inbox: Inbox, command: Any) -> Iterator[list[str]]:
         "notify": f"custom-webhook/{TAG}",
         "heartbeat_tolerance_seconds": TOLERANCE_SECONDS,
         "late_tolerance_seconds": 10,
-        "pending_tolerance_seconds": 600,
         "max_resumes": 1,
         "resume_delay_seconds": DELAY_SECONDS,
     }
@@ -172,11 +171,11 @@ def test_the_command_makes_what_the_file_says_and_nothing_twice(alarms: list[str
     foreign = {"name": OTHERS, "tags": [TAG], "trigger": {"type": "event", "posture": "Reactive", "expect": ["x"]}}
     foreign_id = server.call("POST", "automations/", {**foreign, "actions": [{"type": "do-nothing"}]})["id"]
 
-    again = command("apply", *alarms, "--set", "pending_tolerance_seconds=601", "--json")
+    again = command("apply", *alarms, "--set", "late_tolerance_seconds=11", "--json")
 
     assert again.returncode == 0, again.stderr
     changes = json.loads(again.stdout)["changes"]
-    assert {name for name, what in changes.items() if what != "unchanged"} == {f"{TAG}: run that never began"}
+    assert {name for name, what in changes.items() if what != "unchanged"} == {late}
     after = server.automations()
     assert {name: after[name]["id"] for name in before} == {name: before[name]["id"] for name in before}
     assert after[late]["enabled"] is False
@@ -193,13 +192,12 @@ def test_without_a_block_the_alarms_that_act_are_made_and_the_others_are_named(c
     names = {name.removeprefix(f"{tag}: ") for name in server.automations(tag)}
     assert names == {
         "run without heartbeat",
-        "run that never began",
         "crashed run is started again",
         "run that crashes before it begins",
     }
     assert f"'{tag}: nightly run late' notifies nobody" in done.stderr
     assert "--set notify=TYPE/NAME" in done.stderr
-    assert command("remove", "--tag", tag).stdout.count("removed") == 4
+    assert command("remove", "--tag", tag).stdout.count("removed") == 3
 
 
 EVENING = """

@@ -12,7 +12,7 @@ BLOCK = "7b1b0c3e-2f0b-4a43-9a3c-0a2a8a6d0a11"
 
 def test_every_alarm_of_the_shipped_file_watches_runs_of_one_tag_alone():
     alarms = alarms_of(AlarmFile.load(ALARMS, {"tag": "team-a"}), notification_block=BLOCK, ui="http://ui")
-    assert len(alarms.wanted) == 8
+    assert len(alarms.wanted) == 7
     assert alarms.silent == ()
     for automation in alarms.wanted:
         assert "prefect.tag.team-a" in str(automation.trigger.match_related)
