@@ -54,7 +54,7 @@ def test_run_scores_a_folder_and_prints_one_json_object(cli: RunCli, stack_envir
     summary = json.loads(done.stdout)
     assert list(summary) == [
         "run_key", "status", "n_input", "n_scored", "n_quarantined", "n_refused", "n_failed", "n_jobs",
-        "duration_seconds", "predictions", "quarantine", "manifest",
+        "duration_seconds", "predictions", "quarantine", "manifest", "report",
     ]  # fmt: skip
     assert (summary["n_input"], summary["n_scored"], summary["n_quarantined"], summary["n_failed"]) == (4, 3, 1, 0)
     assert summary["n_jobs"] == 2

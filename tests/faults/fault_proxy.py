@@ -50,12 +50,14 @@ class Fault:
         status: Of the answer; 0 for a connection that breaks.
         when: `before` the call is passed on, so that it has no effect; or `after`, in place of the answer.
         retry_after: The header of that name; None for none.
+        seconds: How long the error is kept back.
     """
 
     operation: str
     status: int
     when: str = "before"
     retry_after: str | None = None
+    seconds: float = 0.0
 
     def content(self) -> tuple[str, bytes]:
         """Type and body: the gateway's own, or for what is known to no gateway of ours a page of a load balancer."""
@@ -152,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(SHUT_RDWR)
             return
         if fault is not None:
+            time.sleep(fault.seconds)
             kind, content = fault.content()
             status, headers = fault.status, [("Content-Type", kind)]
             headers += [] if fault.retry_after is None else [("Retry-After", fault.retry_after)]

@@ -78,8 +78,9 @@ def test_a_throttled_call_without_a_time_is_made_again_after_a_while_and_costs_n
 def test_an_outage_for_one_shard_loses_no_job_that_is_being_submitted_for_another(
     work: Any, undisturbed: bytes, proxy: Any, faults: Any
 ):
-    proxy.arm("submit", 403, retry_after="172800")
-    faults.arm(kind="delay", operation="submit", seconds=2, times=2)
+    # Kept back until the two others are on their way: after it, nobody calls.
+    proxy.arm("submit", 403, retry_after="172800", seconds=1)
+    faults.arm(kind="delay", operation="submit", seconds=3, times=2)
     assert work.run(threads=3) == 1
     assert work.result(work.pid)["error"] == "Throttled"
     assert [entry["fault"]["kind"] for entry in faults.served()] == ["delay"] * 2

@@ -88,4 +88,4 @@ def test_rescoring_makes_another_generation_and_keeps_the_one_before(work: Any, 
     assert (first["generation"], second["generation"]) == (1, 2)
     work.require_whole(undisturbed, n_generations=2)
     assert len({job["job_id"] for job in first["jobs"] + second["jobs"]}) == 6
-    assert len(work.names(f"{first['published']}/")) == 3
+    assert len(work.names(f"{first['published']}/")) == 5

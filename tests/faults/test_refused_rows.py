@@ -156,7 +156,7 @@ def test_a_search_that_is_killed_at_a_step_is_finished_by_the_next_run(
 
 def test_a_search_that_is_killed_again_and_again_is_finished(work: Any, clean: bytes, refusing: Any):
     work.rows = poisoned([5, 6, 12])
-    while work.run(rows_per_job=PER_JOB, kill_after_steps=37, threads=3) == KILLED:
+    while work.run(rows_per_job=PER_JOB, kill_after_steps=80, threads=3) == KILLED:
         assert len(work.shards()) < 40
     assert len([name for name in work.names("runs/") if "/shards/" in name and "-" in name.rpartition("/")[2]]) > 6
 
