@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn, get_args
@@ -17,6 +17,7 @@ from bes.blobs import BlobStore
 from bes.client import BesClient
 from bes.errors import ConfigurationError, ScoringError
 from bes.protocol import ExecuteRequest, Table
+from deployments.arguments import add_input_arguments
 from deployments.automations_cli import add_automations_commands
 from deployments.console import progress_on, say, show, summary_text
 from deployments.contract_cli import add_contract_commands
@@ -29,6 +30,7 @@ from deployments.serve_cli import add_serve_commands
 from scoring.contract.loading import load_contract
 from scoring.gates.settings import GATES, Action, GateSettings
 from scoring.inputs import find_inputs
+from scoring.run_dates import on_run_date
 from scoring.settings import RunSettings
 from scoring.summary import RunSummary
 from scoring.versions import roll_back
@@ -86,15 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(command=_demo, json=False)
 
     run = commands.add_parser("run", help="score CSV files")
-    run.add_argument("inputs", nargs="+", metavar="INPUT", help="CSV file, folder of them, or glob pattern")
-    run.add_argument("--contract", required=True, help="name of a contract, or path of its YAML file")
-    run.add_argument("--rows-per-job", type=_positive, metavar="N", help="most rows that one BES job is given")
-    run.add_argument("--run-date", type=date.fromisoformat, help="date (ISO) under which the result is published")
+    add_input_arguments(run)
     run.add_argument("--rescore", action="store_true", help="score again, although the result is published")
     run.add_argument(
         "--gate", action="append", type=_gate, metavar="GATE=ACTION", default=[], help="off, warn or stop for this run"
     )
-    run.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     run.set_defaults(command=_run)
 
     add_plan_command(commands)
@@ -117,13 +115,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not a positive number")
-    return number
-
-
 def _gate(text: str) -> tuple[str, str]:
     gate, _, action = text.partition("=")
     if gate not in GATES or action not in get_args(Action):
@@ -141,7 +132,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     parameters = FlowParameters(
-        inputs=options.inputs,
+        # Filled in here, so that an input that is missing is told by its whole name before anything is started.
+        inputs=on_run_date(options.inputs, options.run_date or datetime.now(UTC).date()),
         contract=options.contract,
         rows_per_job=options.rows_per_job,
         run_date=options.run_date,

@@ -5,13 +5,14 @@ import contextlib
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from bes.blobs import BlobStore
 from bes.documents import Documents
 from bes.settings import EndpointSettings, StorageSettings
+from deployments.arguments import add_input_arguments
 from deployments.console import show
 from scoring.forecast import Forecast, forecast
 from scoring.gates.settings import GateSettings
@@ -28,11 +29,7 @@ _OVER_BUDGET = 2
 def add_plan_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `plan` to the command line."""
     plan = commands.add_parser("plan", help="tell what a run would do, without touching anything")
-    plan.add_argument("inputs", nargs="+", metavar="INPUT", help="CSV file, folder of them, or glob pattern")
-    plan.add_argument("--contract", required=True, help="name of a contract, or path of its YAML file")
-    plan.add_argument("--rows-per-job", type=int, metavar="N", help="most rows that one BES job is given")
-    plan.add_argument("--run-date", type=date.fromisoformat, help="date (ISO) under which the result is published")
-    plan.add_argument("--json", action="store_true", help="print one JSON object on standard output")
+    add_input_arguments(plan)
     plan.set_defaults(command=_plan, json_keys=PLAN_KEYS)
 
 

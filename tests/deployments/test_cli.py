@@ -511,3 +511,18 @@ def test_a_run_that_is_interrupted_while_it_validates_leaves_no_copy_of_the_rows
         _, rest = run.communicate(timeout=90)
     assert run.returncode == 130, rest
     assert left_over(tmp_path) == []
+
+
+def test_the_run_date_in_an_input_is_filled_in_before_the_input_is_looked_for(cli: RunCli, tmp_path: Path):
+    pattern = str(tmp_path / "{run_date}.csv")
+    write(tmp_path, GOOD, "2024-05-01.csv")
+
+    missing = cli("run", pattern, "--contract", "book_reviews", "--run-date", "2024-05-02", environment={})
+    assert missing.returncode == 2
+    assert f"{str(tmp_path / '2024-05-02.csv')!r}: the input file does not exist" in missing.stderr
+
+    # It is there: what is refused is what is looked at next.
+    found = cli("run", pattern, "--contract", "no_such", "--run-date", "2024-05-01", environment={})
+    assert found.returncode == 2
+    assert "no_such" in found.stderr
+    assert "2024-05-01" not in found.stderr

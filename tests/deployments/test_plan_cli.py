@@ -66,3 +66,9 @@ def test_a_run_over_its_budget_is_planned_and_not_begun(cli: RunCli, blobs, stac
     assert refused.returncode == 2
     assert "4 jobs, and BATCH_SCORING_RUN_MAX_JOBS allows 3" in json.loads(refused.stdout)["error"]
     assert not [name for name in blobs() if "/input/" in name]
+
+
+def test_a_job_of_no_rows_is_refused(cli: RunCli):
+    done = cli("plan", SAMPLE, "--contract", "book_reviews", "--rows-per-job", "0", environment={})
+    assert done.returncode == 2
+    assert "0 is not a positive number" in done.stderr
