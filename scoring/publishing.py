@@ -3,9 +3,8 @@
 import logging
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
-from bes.errors import InputError, IntegrityError, NotFound
+from bes.errors import InputError, IntegrityError
 from bes.files import replacing, sha256_of
 from scoring.books import Books
 from scoring.contract.breaker import exceeded
@@ -19,13 +18,18 @@ from scoring.plan import Outcome, RunPlan, ScoredShard
 from scoring.predictions import merge_predictions
 from scoring.refused import write_quarantine
 from scoring.report.occasions import HTML, REPORT, report_of_published, wrote_report
-from scoring.versions import Version, point_to, read_manifest
+from scoring.version_files import (
+    PREDICTIONS,
+    QUARANTINE,
+    fetch_predictions,
+    fetch_report,
+    put_file,
+    put_manifest,
+    version_of,
+)
+from scoring.versions import point_to, read_manifest
 
 logger = logging.getLogger(__name__)
-
-_PREDICTIONS = "predictions.csv"
-_QUARANTINE = "quarantine.csv"
-_MANIFEST = "manifest.json"
 
 
 def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
@@ -100,25 +104,25 @@ def publish_run(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) ->
     manifest = read_manifest(run.journal.documents, folder)
     if manifest is None:
         manifest = _manifest(run, outcome.scored, books, folder).model_copy(update={"gates": judged.results})
-        _upload(run, plan.folder.predictions_aside, f"{folder}/{_PREDICTIONS}")
-        _upload(run, plan.folder.quarantine_aside, f"{folder}/{_QUARANTINE}")
+        put_file(run, plan.folder.predictions_aside, f"{folder}/{PREDICTIONS}")
+        put_file(run, plan.folder.quarantine_aside, f"{folder}/{QUARANTINE}")
         _add_report(run, outcome, manifest, judged)
         run.check()
         put_profile(run.journal.documents, folder, judged.profile)
-        run.journal.documents.create(f"{folder}/{_MANIFEST}", _as_bytes(manifest))
+        put_manifest(run.journal.documents, folder, manifest)
     elif manifest.predictions_sha256 != sha256_of(plan.folder.predictions_aside):
         raise IntegrityError(
             f"{folder!r} is published with other predictions than those of this run.",
             "Nothing was overwritten. Run with --rescore, which publishes another version.",
         )
     run.check()
-    point_to(run.journal.documents, plan.contract, _version(manifest, folder))
+    point_to(run.journal.documents, plan.contract, version_of(manifest, folder))
     run.change(state=RunState.PUBLISHED, published=folder)
     with replacing(plan.folder.predictions) as part:
         shutil.copyfile(plan.folder.predictions_aside, part)
     with replacing(plan.folder.quarantine) as part:
         shutil.copyfile(plan.folder.quarantine_aside, part)
-    _fetch_report(run, folder)
+    fetch_report(run.store, folder, plan.folder.report)
     logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
     return _at_home(manifest, plan)
 
@@ -136,14 +140,9 @@ def fetch_published(run: OpenRun) -> Manifest:
             f"The journal of run {plan.run_key} says that it is published as {folder!r}, but no manifest is there.",
             "Run with --rescore, which publishes another version.",
         )
-    predictions = run.store.download(f"{folder}/{_PREDICTIONS}", plan.folder.predictions)
-    if predictions.sha256 != manifest.predictions_sha256:
-        raise IntegrityError(
-            f"{predictions.name!r} is not what its manifest says.",
-            "Run with --rescore, which publishes another version.",
-        )
-    run.store.download(f"{folder}/{_QUARANTINE}", plan.folder.quarantine)
-    _fetch_report(run, folder)
+    fetch_predictions(run.store, folder, manifest, plan.folder.predictions)
+    run.store.download(f"{folder}/{QUARANTINE}", plan.folder.quarantine)
+    fetch_report(run.store, folder, plan.folder.report)
     logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
     return _at_home(manifest, plan)
 
@@ -151,28 +150,7 @@ def fetch_published(run: OpenRun) -> Manifest:
 def _add_report(run: OpenRun, outcome: Outcome, manifest: Manifest, judged: Judged) -> None:
     path = run.plan.folder.report_aside
     if wrote_report(lambda: report_of_published(run, manifest, outcome.refused, judged=judged), path):
-        _upload(run, path, f"{manifest.published}/{REPORT}", content_type=HTML)
-
-
-def _fetch_report(run: OpenRun, folder: str) -> None:
-    try:
-        run.store.download(f"{folder}/{REPORT}", run.plan.folder.report)
-    except NotFound:
-        logger.info("%s has no report", folder)
-
-
-def _upload(run: OpenRun, path: Path, name: str, *, content_type: str = "text/csv") -> None:
-    run.check()
-    try:
-        run.store.upload(path, name, content_type=content_type)
-    except IntegrityError:
-        # Left by an execution that ended before its manifest, so that nobody reads it.
-        run.journal.documents.delete(name)
-        run.store.upload(path, name, content_type=content_type)
-
-
-def _as_bytes(manifest: Manifest) -> bytes:
-    return manifest.model_dump_json(indent=2).encode() + b"\n"
+        put_file(run, path, f"{manifest.published}/{REPORT}", content_type=HTML)
 
 
 def _at_home(manifest: Manifest, plan: RunPlan) -> Manifest:
@@ -187,20 +165,6 @@ def _at_home(manifest: Manifest, plan: RunPlan) -> Manifest:
     )
     mine.write(folder.manifest)
     return mine
-
-
-def _version(manifest: Manifest, folder: str) -> Version:
-    if manifest.run_date is None:
-        raise RuntimeError(f"the manifest of {folder!r} has no date")
-    return Version(
-        run_key=manifest.run_key,
-        generation=manifest.generation,
-        run_date=manifest.run_date,
-        folder=folder,
-        predictions_sha256=manifest.predictions_sha256,
-        n_scored=manifest.n_scored,
-        published_at=datetime.now(UTC),
-    )
 
 
 def _manifest(run: OpenRun, scored: list[ScoredShard], books: Books, folder: str) -> Manifest:

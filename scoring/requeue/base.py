@@ -19,14 +19,10 @@ from scoring.requeue.held import HeldRun
 from scoring.requeue.mended import Cells, MendedFile, MendedRow, Refusal, cells_of, read_rows
 from scoring.requeue.quarantined import Quarantined
 from scoring.validation import digest_of
-from scoring.versions import read_latest
+from scoring.version_files import MENDED, QUARANTINE
+from scoring.versions import read_latest, read_manifest
 
 logger = logging.getLogger(__name__)
-
-PREDICTIONS = "predictions.csv"
-QUARANTINE = "quarantine.csv"
-MENDED = "mended.csv"
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,12 +49,6 @@ class Base:
         return history[0].generation if history else self.manifest.generation
 
 
-def read_manifest(held: HeldRun, folder: str) -> Manifest | None:
-    """The manifest of a version; None when that is not whole, and nobody has seen it."""
-    found = held.journal.documents.read(f"{folder}/{MANIFEST}")
-    return None if found is None else Manifest.model_validate_json(found.content)
-
-
 def base_folder(held: HeldRun) -> str:
     """The version of the run that readers have; the newest one when they have none."""
     record = held.record
@@ -78,7 +68,7 @@ def fetch_base(held: HeldRun, work: Path) -> Base:
         IntegrityError: It is not what its manifest says.
     """
     folder = base_folder(held)
-    manifest = read_manifest(held, folder)
+    manifest = read_manifest(held.journal.documents, folder)
     if manifest is None:
         raise IntegrityError(
             f"The run {held.record.run_key!r} is published as {folder!r}, but no manifest is there.",

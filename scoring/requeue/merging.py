@@ -13,13 +13,14 @@ from scoring.keys import balance_keys
 from scoring.manifest import RequeuedFrom
 from scoring.plan import Outcome, RunFolder
 from scoring.publishing import job_entry, merge_and_balance
-from scoring.requeue.base import MENDED, PREDICTIONS, QUARANTINE, Base, as_mended, cells_by_place
+from scoring.requeue.base import Base, as_mended, cells_by_place
 from scoring.requeue.held import HeldRun
 from scoring.requeue.mended import MendedRow, Place, Refusal, write_rows
 from scoring.requeue.placing import place_rows, places_among
 from scoring.requeue.planning import MendedWork
 from scoring.requeue.quarantined import Quarantined, read_lines
 from scoring.shards import cut_shards
+from scoring.version_files import MENDED, PREDICTIONS, QUARANTINE
 
 logger = logging.getLogger(__name__)
 

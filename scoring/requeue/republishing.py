@@ -8,7 +8,6 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bes.errors import IntegrityError, NotFound
 from bes.files import replacing, sha256_of
 from bes.settings import EndpointSettings
 from scoring.gates.judging import Judged
@@ -16,11 +15,21 @@ from scoring.last_good import put_profile
 from scoring.manifest import Manifest
 from scoring.plan import RunFolder
 from scoring.report.occasions import HTML, REPORT, report_of_requeued, wrote_report
-from scoring.requeue.base import MANIFEST, MENDED, PREDICTIONS, QUARANTINE, Base, read_manifest
+from scoring.requeue.base import Base
 from scoring.requeue.held import HeldRun
 from scoring.requeue.merging import Merged
 from scoring.requeue.planning import MendedWork
-from scoring.versions import Version, put_after, version_folder
+from scoring.version_files import (
+    MENDED,
+    PREDICTIONS,
+    QUARANTINE,
+    fetch_predictions,
+    fetch_report,
+    put_file,
+    put_manifest,
+    version_of,
+)
+from scoring.versions import put_after, read_manifest, version_folder
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +39,7 @@ def finish_begun(held: HeldRun) -> None:
     folder = _claimed(held)
     if folder == held.record.published:
         return
-    manifest = read_manifest(held, folder)
+    manifest = read_manifest(held.journal.documents, folder)
     if manifest is not None:
         logger.info("%s was begun before and is finished now", folder)
         _reveal(held, manifest, folder)
@@ -70,18 +79,18 @@ def publish_merged(
     """
     place = _claim(held, base)
     for name in (PREDICTIONS, QUARANTINE, MENDED):
-        _upload(held, merged.folder / name, f"{place}/{name}")
+        put_file(held, merged.folder / name, f"{place}/{name}")
     manifest = _manifest(held, base, work, merged, endpoint, place).model_copy(update={"gates": judged.results})
     report = merged.folder / REPORT
     if wrote_report(lambda: report_of_requeued(manifest, merged.folder / QUARANTINE, judged), report):
-        _upload(held, report, f"{place}/{REPORT}", content_type=HTML)
+        put_file(held, report, f"{place}/{REPORT}", content_type=HTML)
     held.check()
     put_profile(held.journal.documents, place, judged.profile)
-    held.journal.documents.create(f"{place}/{MANIFEST}", _as_bytes(manifest))
+    put_manifest(held.journal.documents, place, manifest)
     _reveal(held, manifest, place)
     with replacing(folder.predictions) as part:
         shutil.copyfile(merged.folder / PREDICTIONS, part)
-    _fetch_report(held, place, folder)
+    fetch_report(held.store, place, folder.report)
     return _at_home(manifest, folder, merged.folder / QUARANTINE)
 
 
@@ -91,13 +100,8 @@ def fetch_requeued(held: HeldRun, base: Base, *, folder: RunFolder) -> Manifest:
     Raises:
         IntegrityError: It is not what its manifest says.
     """
-    predictions = held.store.download(f"{base.folder}/{PREDICTIONS}", folder.predictions)
-    if predictions.sha256 != base.manifest.predictions_sha256:
-        raise IntegrityError(
-            f"{predictions.name!r} is not what its manifest says.",
-            "Run with --rescore, which publishes another version.",
-        )
-    _fetch_report(held, base.folder, folder)
+    fetch_predictions(held.store, base.folder, base.manifest, folder.predictions)
+    fetch_report(held.store, base.folder, folder.report)
     return _at_home(base.manifest, folder, base.quarantine_path)
 
 
@@ -106,38 +110,15 @@ def _claimed(held: HeldRun) -> str:
     return version_folder(record.plan.contract, record.run_date, record.run_key, record.generation)
 
 
-def _fetch_report(held: HeldRun, place: str, folder: RunFolder) -> None:
-    try:
-        held.store.download(f"{place}/{REPORT}", folder.report)
-    except NotFound:
-        logger.info("%s has no report", place)
-
-
-def _upload(held: HeldRun, path: Path, name: str, *, content_type: str = "text/csv") -> None:
-    held.check()
-    try:
-        held.store.upload(path, name, content_type=content_type)
-    except IntegrityError:
-        # Left by an execution that ended before its manifest, so that nobody reads it.
-        held.journal.documents.delete(name)
-        held.store.upload(path, name, content_type=content_type)
-
-
 def _reveal(held: HeldRun, manifest: Manifest, folder: str) -> None:
     """Let readers find a version that is whole."""
-    if manifest.run_date is None:
-        raise RuntimeError(f"the manifest of {folder!r} has no date")
-    version = Version(
-        run_key=manifest.run_key,
-        generation=manifest.generation,
-        run_date=manifest.run_date,
-        folder=folder,
-        predictions_sha256=manifest.predictions_sha256,
-        n_scored=manifest.n_scored,
-        published_at=datetime.now(UTC),
-    )
     held.check()
-    put_after(held.journal.documents, manifest.contract, version, before=manifest.requeued_from[-1].folder)
+    put_after(
+        held.journal.documents,
+        manifest.contract,
+        version_of(manifest, folder),
+        before=manifest.requeued_from[-1].folder,
+    )
     held.change(published=folder)
     logger.info("published %d rows as %s", manifest.n_scored, folder)
 
@@ -164,10 +145,6 @@ def _manifest(
             "requeued_from": (*base.manifest.requeued_from, merged.step),
         }
     )
-
-
-def _as_bytes(manifest: Manifest) -> bytes:
-    return manifest.model_dump_json(indent=2).encode() + b"\n"
 
 
 def _at_home(manifest: Manifest, folder: RunFolder, quarantine: Path) -> Manifest:

@@ -17,7 +17,6 @@ from scoring.open_run import OpenRun
 from scoring.opening import open_run
 from scoring.plan import Outcome, RunFolder
 from scoring.requeue.base import (
-    PREDICTIONS,
     Base,
     as_mended,
     cells_by_place,
@@ -34,6 +33,7 @@ from scoring.requeue.summary import RequeueSummary
 from scoring.requeue.uniqueness import require_unique
 from scoring.settings import RunSettings
 from scoring.stopping import Stop
+from scoring.version_files import PREDICTIONS
 from scoring.writer import Writer
 
 logger = logging.getLogger(__name__)
