@@ -68,6 +68,8 @@ class Faults:
 @pytest.fixture
 def faults(local_stack: LocalStack, endpoint: EndpointSettings) -> Iterator[Faults]:
     book = Faults(url=f"{local_stack.web_service_url}/faults")
+    # Those of tests that arm faults from processes of their own.
+    requests.delete(book.url, timeout=30).raise_for_status()
     yield book
     requests.delete(book.url, timeout=30).raise_for_status()
 

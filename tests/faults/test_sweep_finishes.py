@@ -131,7 +131,8 @@ def require_published_once(work: Work, undisturbed: bytes, data_dir: Path) -> No
     run = work.json(f"runs/{key}/run.json")
     assert (run["state"], run["generation"]) == ("published", 1)
     assert work.read(f"{run['published']}/predictions.csv") == undisturbed
-    assert len([name for name in work.names("published/") if f"/{key}-" in name]) == 3
+    published = [name.rpartition("/")[2] for name in work.names("published/") if f"/{key}-" in name]
+    assert published == ["manifest.json", "predictions.csv", "profile.json", "quarantine.csv", "report.html"]
     shards = [work.json(name) for name in work.names(f"runs/{key}/shards/")]
     counted = [[each["state"] for each in shard["attempts"]].count("verified") for shard in shards]
     assert counted == [1] * len(shards)

@@ -83,12 +83,16 @@ class Site:
 
 
 def post(url: str, body: dict[str, Any]) -> Any:
-    answer = requests.post(url, json=body, timeout=60)
+    return send("POST", url, body).json()
+
+
+def send(method: str, url: str, body: dict[str, Any]) -> requests.Response:
+    answer = requests.request(method, url, json=body, timeout=60)
     if answer.status_code == requests.codes.service_unavailable:  # SQLite is locked; nothing was written
         time.sleep(1)
-        return post(url, body)
+        return send(method, url, body)
     assert answer.ok, answer.text
-    return answer.json()
+    return answer
 
 
 def until(probe: Callable[[], bool], seconds: float = 400) -> None:
@@ -228,8 +232,7 @@ def test_a_work_pool_with_room_for_the_backfill_alone_is_refused_before_anything
 @contextlib.contextmanager
 def limited(site: Site, limit: int) -> Iterator[None]:
     def set_to(value: int | None) -> None:
-        answer = requests.patch(f"{site.api}/work_pools/{site.pool}", json={"concurrency_limit": value}, timeout=60)
-        assert answer.ok, answer.text
+        send("PATCH", f"{site.api}/work_pools/{site.pool}", {"concurrency_limit": value})
 
     set_to(limit)
     try:

@@ -39,8 +39,8 @@ requests.post(given["faults"], json={"kind": "fail", "details": given["quoted"]}
 score(given["first"])
 score(given["first"])
 for name, service in given["web_services"].items():
-    WebService(**service).save(name)
-BlobContainer(**given["storage"]).save("by-token")
+    WebService(**service).save(name, overwrite=True)
+BlobContainer(**given["storage"]).save("by-token", overwrite=True)
 score(given["second"], web_service="right-key", storage="by-token")
 score(given["third"], web_service="wrong-key", storage="by-token")
 print("TOLD " + json.dumps(told))
