@@ -40,7 +40,8 @@ good = dict(gateway="https://g.example/", suffix="/apim/", workspace="a" * 32, s
 token = dict(account_url="https://a.example", sas_token="sv=1&sig=" + KEY)
 WebService(**good).save("nightly", overwrite=True)
 BlobContainer(container="of-block", references="sas_token", **token).save("by-token", overwrite=True)
-BlobContainer(connection_string="BlobEndpoint=https://a.example;AccountName=a;AccountKey=" + KEY).save("by-key", overwrite=True)
+account = "BlobEndpoint=https://a.example;AccountName=a;AccountKey=" + KEY
+BlobContainer(connection_string=account).save("by-key", overwrite=True)
 refused = []
 for kind, wrong in (
     (WebService, {{**good, "gateway": "g.example"}}), (WebService, {{**good, "workspace": "x"}}),
