@@ -360,6 +360,7 @@ def ended_often(run: dict[str, Any], times: int) -> bool:
     return (run["state_type"], run["run_count"]) == ("CRASHED", times)
 
 
+@pytest.mark.slow
 def test_a_failed_run_of_ours_notifies_with_its_page_and_what_to_do(night: Night, inbox: Inbox, server: Server):
     message = inbox.wait_for("ours_that_fails")
     ours = {"name": {"like_": "ours_that_fails"}, "tags": {"all_": [TAG]}}
@@ -371,6 +372,7 @@ def test_a_failed_run_of_ours_notifies_with_its_page_and_what_to_do(night: Night
     assert inbox.about("somebody_elses") == []
 
 
+@pytest.mark.slow
 def test_input_that_is_missing_at_the_hour_notifies(night: Night, inbox: Inbox):
     message = inbox.wait_for("no input for")
     today = datetime.now(UTC).date()
@@ -378,6 +380,7 @@ def test_input_that_is_missing_at_the_hour_notifies(night: Night, inbox: Inbox):
     assert any(f"/nowhere/{TAG}/{day}.csv" in message["body"] for day in (today, today - timedelta(days=1)))
 
 
+@pytest.mark.slow
 def test_a_large_quarantine_notifies_with_its_rules(night: Night, inbox: Inbox):
     message = inbox.wait_for("are quarantined")
     assert message["subject"] == "book_reviews: 20.0 % of the rows are quarantined"
@@ -386,12 +389,14 @@ def test_a_large_quarantine_notifies_with_its_rules(night: Night, inbox: Inbox):
     assert "batch-scoring rollback book_reviews" in message["body"]
 
 
+@pytest.mark.slow
 def test_a_nightly_run_that_nobody_begins_notifies(night: Night, inbox: Inbox, server: Server):
     message = inbox.wait_for("is late")
     assert night.late in message["body"]
     assert f"prefect worker start --pool {TAG}-abandoned" in message["body"]
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_after_its_process_and_its_worker_were_killed_and_publishes_once(
     night: Night, inbox: Inbox, server: Server
 ):
@@ -407,6 +412,7 @@ def test_a_run_goes_on_after_its_process_and_its_worker_were_killed_and_publishe
     assert f"is started again by itself after {DELAY_SECONDS} s, up to 1 times" in message["body"]
 
 
+@pytest.mark.slow
 def test_a_run_that_crashes_each_time_is_started_again_as_often_as_allowed(night: Night, inbox: Inbox, server: Server):
     eventually(lambda: ended_often(server.run(night.crashing), 2), seconds=300)
     inbox.wait_for(night.crashing, "has begun 2 time(s) and is not started again by itself")

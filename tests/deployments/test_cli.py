@@ -22,6 +22,7 @@ from bes.client import BesClient
 from bes.protocol import JobStatus
 from bes.settings import EndpointSettings
 from service.declaration import feature_hashing_declaration, key_hash
+from tests.campaigns import sampled
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -89,15 +90,29 @@ def test_rrs_scores_one_text_at_once(cli: RunCli, stack_environment: dict[str, s
 
 @pytest.mark.parametrize(
     ("content", "names"),
-    [
-        pytest.param(b"", ["extract.csv", "empty"], id="empty file"),
-        pytest.param(HEADER, ["extract.csv", "header"], id="header only"),
-        pytest.param("review_id,Col2\nR000001,Fine\n", ["extract.csv", "Col1"], id="missing column"),
-        pytest.param("review_id,Col1,Colum2\nR000001,5,Fine\n", ["extract.csv", "Colum2", "Col2"], id="renamed column"),
-        pytest.param(GOOD + "R000003,4\n", ["extract.csv", "record 3", "line 4", "ragged_row"], id="ragged row"),
-        pytest.param(HEADER.encode() + b"R000001,5,caf\xe9\n", ["extract.csv", "record 1", "UTF-8"], id="not UTF-8"),
-        pytest.param(HEADER + "R000001,9,Fine\n", ["extract.csv", "quarantine"], id="no good row"),
-    ],
+    sampled(
+        [
+            pytest.param(b"", ["extract.csv", "empty"], id="empty file"),
+            pytest.param(HEADER, ["extract.csv", "header"], id="header only"),
+            pytest.param(
+                "review_id,Col2\nR000001,Fine\n", ["extract.csv", "Col1"], id="missing column", marks=pytest.mark.slow
+            ),
+            pytest.param(
+                "review_id,Col1,Colum2\nR000001,5,Fine\n", ["extract.csv", "Colum2", "Col2"], id="renamed column"
+            ),
+            pytest.param(GOOD + "R000003,4\n", ["extract.csv", "record 3", "line 4", "ragged_row"], id="ragged row"),
+            pytest.param(
+                HEADER.encode() + b"R000001,5,caf\xe9\n",
+                ["extract.csv", "record 1", "UTF-8"],
+                id="not UTF-8",
+                marks=pytest.mark.slow,
+            ),
+            pytest.param(
+                HEADER + "R000001,9,Fine\n", ["extract.csv", "quarantine"], id="no good row", marks=pytest.mark.slow
+            ),
+        ],
+        3,
+    ),
 )
 def test_input_that_cannot_be_scored_ends_in_one_line_and_exit_code_2(
     cli: RunCli, stack_environment: dict[str, str], tmp_path: Path, content: str | bytes, names: list[str]
@@ -129,16 +144,35 @@ def test_a_missing_file_and_an_unknown_contract_are_named(
 
 @pytest.mark.parametrize(
     ("variable", "value", "names"),
-    [
-        pytest.param(
-            "URL", "http://127.0.0.1:9/azureml-demo", ["127.0.0.1:9", "ENDPOINT_URL"], id="unreachable gateway"
-        ),
-        pytest.param("URL", "{gateway}/other", ["/other", "404", "suffix"], id="unknown suffix"),
-        pytest.param("SUBSCRIPTION_KEY", "0" * 32, ["invalid subscription key", "ENDPOINT_SUBSCRIPTION_KEY"], id="sub"),
-        pytest.param("API_KEY", "d3Jvbmc=", ["Invalid credentials", "ENDPOINT_API_KEY"], id="wrong api key"),
-        pytest.param("SERVICE", "0" * 32, ["WebServiceNotFound", "ENDPOINT_SERVICE"], id="unknown service"),
-        pytest.param("API_KEY", "", ["BATCH_SCORING_ENDPOINT_API_KEY not set"], id="missing api key"),
-    ],
+    sampled(
+        [
+            pytest.param(
+                "URL", "http://127.0.0.1:9/azureml-demo", ["127.0.0.1:9", "ENDPOINT_URL"], id="unreachable gateway"
+            ),
+            pytest.param(
+                "URL", "{gateway}/other", ["/other", "404", "suffix"], id="unknown suffix", marks=pytest.mark.slow
+            ),
+            pytest.param(
+                "SUBSCRIPTION_KEY", "0" * 32, ["invalid subscription key", "ENDPOINT_SUBSCRIPTION_KEY"], id="sub"
+            ),
+            pytest.param(
+                "API_KEY",
+                "d3Jvbmc=",
+                ["Invalid credentials", "ENDPOINT_API_KEY"],
+                id="wrong api key",
+                marks=pytest.mark.slow,
+            ),
+            pytest.param(
+                "SERVICE",
+                "0" * 32,
+                ["WebServiceNotFound", "ENDPOINT_SERVICE"],
+                id="unknown service",
+                marks=pytest.mark.slow,
+            ),
+            pytest.param("API_KEY", "", ["BATCH_SCORING_ENDPOINT_API_KEY not set"], id="missing api key"),
+        ],
+        3,
+    ),
 )
 def test_a_web_service_that_cannot_be_used_ends_in_one_line(
     cli: RunCli,
@@ -164,6 +198,7 @@ def test_a_web_service_that_cannot_be_used_ends_in_one_line(
         assert secret.get_secret_value() not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_job_that_fails_ends_the_run_with_the_services_words(
     cli: RunCli, stack_environment: dict[str, str], repository: Path, tmp_path: Path
 ):
@@ -216,6 +251,7 @@ def test_the_same_work_is_scored_once_and_again_on_request_and_its_latest_versio
 
 # Two runs, and perhaps the start of the whole stack.
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_a_gate_ends_a_run_with_3_and_with_a_warning_the_same_run_is_published_without_a_job(
     cli: RunCli, stack_environment: dict[str, str], tmp_path: Path
 ):
@@ -254,6 +290,7 @@ def test_a_gate_that_is_not_known_is_told_with_those_that_are(cli: RunCli, tmp_p
     assert f"'{gate}' is not one of row_count, null_share, constant_output, psi, golden_rows" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_journal_that_cannot_be_used_is_told_in_one_line_left_as_it_is_and_gone_around(
     stack_environment: dict[str, str], repository: Path, tmp_path: Path
 ):
@@ -406,6 +443,7 @@ def test_a_folder_that_cannot_be_made_and_a_device_for_an_input_are_named(
     assert "Traceback" not in blocked.stderr + endless.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_does_not_make_a_run_fail(
     stack_environment: dict[str, str], repository: Path, tmp_path: Path
 ):
@@ -419,6 +457,7 @@ def test_a_reader_that_goes_away_does_not_make_a_run_fail(
     assert list(tmp_path.glob("runs/*/manifest.json"))
 
 
+@pytest.mark.slow
 def test_a_run_in_the_background_of_a_script_cancels_its_jobs_when_it_is_terminated(
     stack_environment: dict[str, str], endpoint: EndpointSettings, faults: Any, repository: Path, tmp_path: Path
 ):
@@ -500,6 +539,7 @@ def test_serving_a_declaration_of_ones_own_does_not_print_ids_or_a_key_that_it_d
     assert not {f"BATCH_SCORING_ENDPOINT_{part}" for part in ("WORKSPACE", "SERVICE", "API_KEY")} & set(names)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_while_it_validates_leaves_no_copy_of_the_rows(
     stack_environment: dict[str, str], repository: Path, tmp_path: Path
 ):

@@ -86,6 +86,7 @@ def test_all_bad_rows_of_the_sample_are_mended_and_a_rollback_leads_back(
     assert (json.loads(back.stdout)["n_scored"], json.loads(back.stdout)["generation"]) == (994, 1)
 
 
+@pytest.mark.slow
 def test_rows_that_are_still_wrong_stay_with_their_new_reason_and_the_next_requeue_goes_on_from_there(
     cli: RunCli, stack_environment: dict[str, str], scored: dict[str, Any], tmp_path: Path
 ):
@@ -116,6 +117,7 @@ def test_rows_that_are_still_wrong_stay_with_their_new_reason_and_the_next_reque
     assert [(step["n_rows"], step["n_refused_again"], step["generation"]) for step in steps] == [(1, 2, 1), (5, 0, 2)]
 
 
+@pytest.mark.slow
 def test_the_quarantine_may_be_mended_in_its_own_place(
     cli: RunCli, stack_environment: dict[str, str], scored: dict[str, Any]
 ):

@@ -165,6 +165,7 @@ def walk(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         walk.end()
 
 
+@pytest.mark.slow
 def test_the_printed_lines_start_runs_that_end_as_they_must(walk: Walk):
     for state, flow_run in walk.ran.items():
         assert walk.read(f"flow_runs/{flow_run}")["state"]["name"] == state
@@ -233,6 +234,7 @@ def open_tab(page: Any, name: str) -> Any:
     return page.locator("section.p-tabs")
 
 
+@pytest.mark.slow
 def test_the_ui_shows_a_finished_run_with_its_tasks_artifacts_and_log_lines(
     page: Any, walk: Walk, screenshot: Callable[[str], None]
 ):
@@ -252,6 +254,7 @@ def test_the_ui_shows_a_finished_run_with_its_tasks_artifacts_and_log_lines(
     screenshot("finished-summary")
 
 
+@pytest.mark.slow
 def test_the_ui_shows_why_a_run_has_failed(page: Any, walk: Walk, screenshot: Callable[[str], None]):
     open_run(page, walk, "Failed")
     reason = "InputError: Input 'renamed.csv': column 'Col2' is missing. Did you mean 'Col2' by 'Colum2'? Rename it."
@@ -268,6 +271,7 @@ def test_the_ui_shows_why_a_run_has_failed(page: Any, walk: Walk, screenshot: Ca
     screenshot("failed-details")
 
 
+@pytest.mark.slow
 def test_a_run_that_is_stopped_with_everything_goes_on_at_the_next_start(walk: Walk, repository: Path):
     queue = {"kind": "queue", "seconds": 90}
     requests.post(f"{walk.address('console of the web service')}/faults", json=queue, timeout=30).raise_for_status()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bes.protocol import JobStatus
+from tests.campaigns import sampled
 
 KILLED = -9
 
@@ -38,7 +39,7 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", sampled(DAMAGES, 2))
 @pytest.mark.parametrize("blob_of", [run_blob, shard_blob], ids=["run", "shard"])
 def test_a_journal_that_cannot_be_used_is_named_left_as_it_is_and_gone_around(
     work: Any, undisturbed: bytes, blob_of: Any, damage: str

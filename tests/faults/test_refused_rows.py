@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from bes.client import BesClient
+from tests.campaigns import sampled
 from tests.faults.conftest import Work
 
 KILLED = -9
@@ -141,7 +142,7 @@ def test_a_refused_row_is_found_in_as_many_jobs_as_halving_takes(work: Any, clea
     require_isolated(work, manifest, clean, refusing, [5])
 
 
-@pytest.mark.parametrize("moment", KILLS)
+@pytest.mark.parametrize("moment", sampled(KILLS, 4))
 def test_a_search_that_is_killed_at_a_step_is_finished_by_the_next_run(
     work: Any, clean: bytes, refusing: Any, moment: str
 ):

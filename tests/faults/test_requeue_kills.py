@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.campaigns import sampled
+
 KILLED = -9
 KEYS = [f"R{number:06d}" for number in range(1, 10)]
 BAD = ["R000002", "R000009"]
@@ -87,7 +89,7 @@ def new_morning(new_work: Callable[[int], Any], repository: Path) -> Callable[[i
     return lambda number: Morning(new_work(number), repository / "data/contracts/book_reviews.yaml")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", sampled(MOMENTS, 4))
 def test_a_requeue_that_is_killed_at_a_step_is_finished_by_the_next(morning: Morning, moment: str):
     work = morning.work
     n_before = len(work.trace)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.campaigns import sampled
+
 
 def test_two_runs_of_the_same_work_at_once_score_it_once(work: Any, undisturbed: bytes):
     pids = [work.start(), work.start()]
@@ -106,7 +108,7 @@ MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", sampled(MOMENTS, 4))
 def test_a_run_that_is_terminated_at_a_step_leaves_no_live_job_and_the_next_one_finishes(
     work: Any, undisturbed: bytes, moment: str
 ):

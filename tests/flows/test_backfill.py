@@ -194,6 +194,7 @@ def test_a_backfill_scores_each_date_and_a_second_one_repeats_only_the_date_that
     assert all(f"flow-run/{run['id']}" in listed for run in (begun[0], again, begun[2]))
 
 
+@pytest.mark.slow
 def test_a_backfill_that_was_killed_takes_up_its_run_and_cancels_it_when_it_is_cancelled(site: Site, faults: Any):
     (site.extracts / "held-2026-11-05.csv").write_text(ROWS)
     faults.arm(kind="queue", seconds=600)
@@ -220,6 +221,7 @@ def takes_up(site: Site, flow_run: str) -> bool:
     return sum(task["name"] == "run dates" for task in tasks) == 2
 
 
+@pytest.mark.slow
 def test_a_work_pool_with_room_for_the_backfill_alone_is_refused_before_anything_is_started(site: Site):
     with limited(site, 1):
         ended = site.ended(site.begin(site.order("any", "2026-11-06", "2026-11-06")))

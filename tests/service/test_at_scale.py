@@ -17,6 +17,7 @@ GIGABYTE = 1 << 30
 LINE = b'"a review of some length, with words that come again and again, as reviews do: good, bad, long, short"\n'
 
 
+@pytest.mark.slow
 def test_a_service_killed_in_the_middle_of_40_running_jobs_loses_none(azurite: Any, tmp_path: Path) -> None:
     keys = Keys()
     with held_storage() as held:

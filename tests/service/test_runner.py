@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.service.held_storage import HeldStorage, held_storage
 from tests.service.running import Keys, RunningService, running_service, wait_until
 
@@ -44,6 +46,7 @@ def job_of(service: RunningService, held: HeldStorage, name: str) -> str:
     return service.run({"Input": held.reference(f"{name}.csv"), "Output": service.reference(f"{name}-out.csv")})
 
 
+@pytest.mark.slow
 def test_no_more_jobs_run_than_allowed_and_the_rest_follow_in_order(azurite: Any, tmp_path: Path) -> None:
     with (
         held_storage() as held,
@@ -91,6 +94,7 @@ def test_running_job_is_cancelled_at_once_and_gives_its_worker_back(azurite: Any
         assert not service.exists("cancelled-out.csv")
 
 
+@pytest.mark.slow
 def test_queued_job_is_cancelled_and_never_runs(azurite: Any, tmp_path: Path) -> None:
     with (
         held_storage() as held,
