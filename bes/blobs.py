@@ -4,36 +4,31 @@ import logging
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
-from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobProperties, BlobSasPermissions, ContentSettings
+from azure.core.exceptions import HttpResponseError, ResourceExistsError
+from azure.storage.blob import BlobClient, BlobSasPermissions
 
 from bes.documents import Documents
+from bes.downloads import RANGE_BYTES, download_to
 from bes.errors import IntegrityError
-from bes.files import replacing, sha256_of
+from bes.files import replacing
 from bes.protocol import BlobReference
 from bes.settings import StorageSettings
 from bes.storage_access import References, address_of, connect
 from bes.storage_errors import storage_errors
-from bes.transfers import until_whole
+from bes.uploads import BLOCK_BYTES, Content, Sent, digest_of, upload_new
 
 logger = logging.getLogger(__name__)
 
-_MIB = 1 << 20
-
-# Measured: 8 MiB blocks bound memory and leave within the SDK's send deadline on slow links; 4 MiB is the largest range
-# the service gives an MD5 for. All four retry numbers must be set, since each defaults to 3.
+# All four retry numbers must be set, since each defaults to 3.
 _CLIENT_OPTIONS: dict[str, Any] = {
-    "max_single_put_size": 8 * _MIB,
-    "max_block_size": 8 * _MIB,
-    "max_single_get_size": 4 * _MIB,
-    "max_chunk_get_size": 4 * _MIB,
+    "max_single_put_size": BLOCK_BYTES,
+    "max_single_get_size": RANGE_BYTES,
+    "max_chunk_get_size": RANGE_BYTES,
     "retry_total": 5,
     "retry_connect": 5,
     "retry_read": 5,
@@ -44,9 +39,6 @@ _CLIENT_OPTIONS: dict[str, Any] = {
     "connection_timeout": 20,
     "read_timeout": 60,
 }
-_CONCURRENCY = 4
-_SEGMENT_BYTES = _CONCURRENCY * 4 * _MIB
-"""What is fetched side by side. A download that is cut goes on with the segment that was not whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,31 +100,27 @@ class BlobStore:
         """The small JSON blobs of the same container."""
         return Documents(self._container, self._place)
 
-    def upload(self, path: Path, name: str, *, content_type: str = "text/csv") -> StoredBlob:
-        """Store the file at `path` under a name that is not taken; a blob of the same content is left alone.
+    def upload(self, content: Content, name: str, *, content_type: str = "text/csv") -> StoredBlob:
+        """Store content under a name that is not taken; a blob of the same content is left alone.
 
         Raises:
             IntegrityError: The name holds other content.
         """
-        digest = sha256_of(path)
         with self._converted(name):
             blob = self._container.get_blob_client(name)
-            if not self._is_there(blob, digest):
-                until_whole(lambda: self._send(path, blob, digest, content_type), name)
-        return StoredBlob(name=name, size_bytes=path.stat().st_size, sha256=digest)
+            # Asked first, since blocks would be sent in vain before the storage says that the name is taken.
+            sent = self._same(blob, content) if blob.exists() else self._new(blob, content, content_type)
+        return StoredBlob(name=name, size_bytes=sent.size_bytes, sha256=sent.sha256)
 
     def download(self, name: str, path: Path) -> StoredBlob:
         """Bring a blob home. `path` appears whole or not at all."""
         with self._converted(name), replacing(path) as part:
             blob = self._container.get_blob_client(name)
             there = blob.get_blob_properties()
-            with part.open("wb") as target:
-                for offset in range(0, there.size, _SEGMENT_BYTES):
-                    until_whole(partial(_fetch, blob, there, offset, target), name)
+            digest = download_to(part, blob, there)
             size_bytes = part.stat().st_size
             if size_bytes != there.size:
                 raise IntegrityError(f"{name!r} came home with {size_bytes} of {there.size} bytes.", "Run again.")
-            digest = sha256_of(part)
         return StoredBlob(name=name, size_bytes=size_bytes, sha256=digest)
 
     def input_reference(self, name: str, *, lifetime: timedelta) -> BlobReference:
@@ -144,51 +132,23 @@ class BlobStore:
         # A blob of several blocks cannot be committed with `create` alone.
         return self._references.reference(name, BlobSasPermissions(create=True, write=True), lifetime)
 
-    def _send(self, path: Path, blob: BlobClient, digest: str, content_type: str) -> None:
-        with path.open("rb") as source:
-            try:
-                blob.upload_blob(
-                    source,
-                    overwrite=False,
-                    max_concurrency=_CONCURRENCY,
-                    validate_content="md5",
-                    metadata={"sha256": digest},
-                    content_settings=ContentSettings(content_type=content_type),
-                )
-            except ResourceExistsError:
-                # A lost answer to our own upload, or somebody else's blob: the content tells.
-                self._require_same(blob, digest)
-
-    def _is_there(self, blob: BlobClient, digest: str) -> bool:
-        # Asked first, since blocks would be sent in vain before the storage says that the name is taken.
+    def _new(self, blob: BlobClient, content: Content, content_type: str) -> Sent:
         try:
-            self._require_same(blob, digest)
-        except ResourceNotFoundError:
-            return False
-        return True
+            return upload_new(blob, content, content_type=content_type)
+        except ResourceExistsError:
+            # A lost answer to our own upload, or somebody else's blob: the content tells.
+            return self._same(blob, content)
 
-    def _require_same(self, blob: BlobClient, digest: str) -> None:
-        if (blob.get_blob_properties().metadata or {}).get("sha256") != digest:
+    def _same(self, blob: BlobClient, content: Content) -> Sent:
+        sent = digest_of(content)
+        if (blob.get_blob_properties().metadata or {}).get("sha256") != sent.sha256:
             raise IntegrityError(
                 f"The blob {blob.blob_name!r} exists with other content.",
                 # Never to remove it: jobs may have been given what it holds, and their outputs would be adopted.
                 "Nothing was overwritten. It, or the input while it was sent, has been changed: run again with another"
                 " --rows-per-job, which is another run, or with another container.",
             )
+        return sent
 
     def _converted(self, name: str) -> AbstractContextManager[None]:
         return storage_errors(self._place, name)
-
-
-def _fetch(blob: BlobClient, there: BlobProperties, offset: int, target: BinaryIO) -> None:
-    # Every range carries its MD5, and none is of another version than the first.
-    target.seek(offset)
-    stream = blob.download_blob(
-        offset=offset,
-        length=_SEGMENT_BYTES,
-        max_concurrency=_CONCURRENCY,
-        validate_content="md5",
-        etag=there.etag,
-        match_condition=MatchConditions.IfNotModified,
-    )
-    stream.readinto(target)

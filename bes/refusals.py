@@ -20,6 +20,7 @@ from bes.errors import (
     Unavailable,
 )
 from bes.protocol import GatewayErrorBody, ServiceErrorBody, ServiceErrorContent
+from bes.retry_after import seconds_of
 
 _MAY_PASS = frozenset(
     {
@@ -73,7 +74,7 @@ def _service_refusal(status: int, error: ServiceErrorContent, service: str) -> S
 def _gateway_refusal(response: requests.Response, message: str, gateway: str) -> ScoringError:
     status = response.status_code
     what = f"The gateway at {gateway!r} answers HTTP {status}: {message}"
-    wait_seconds = _seconds(response.headers.get("Retry-After"))
+    wait_seconds = seconds_of(response.headers)
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.FORBIDDEN) and wait_seconds is not None:
         step = f"Run again in {wait_seconds:.0f} s, or ask for a product with a higher limit."
         return Throttled(what, step, wait_seconds)
@@ -100,10 +101,3 @@ def _parse(model: type[_Body], content: bytes) -> _Body | None:
         return model.model_validate_json(content)
     except ValidationError:
         return None
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    if retry_after is None or not retry_after.strip().isdecimal():
-        return None
-    # Whole seconds on the wire: 0 is less than one, and waiting for nothing would be a busy loop.
-    return max(float(retry_after), 1.0)

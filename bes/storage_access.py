@@ -12,6 +12,7 @@ from bes.errors import ConfigurationError
 from bes.protocol import BlobReference
 from bes.settings import StorageSettings
 from bes.storage_errors import storage_errors
+from bes.storage_retry import PatientRetry
 
 _CLOCK_SKEW = timedelta(minutes=5)
 # Azure's own limit for a user delegation key.
@@ -29,6 +30,7 @@ def connect(settings: StorageSettings, options: dict[str, Any]) -> BlobServiceCl
         ConfigurationError: The settings name no way or several, or what they name cannot be read.
     """
     settings.check()
+    options = {**options, "retry_policy": PatientRetry(**options)}
     try:
         if settings.connection_string:
             return BlobServiceClient.from_connection_string(settings.connection_string.get_secret_value(), **options)

@@ -1,17 +1,23 @@
-"""Repeats transfers that arrived broken: what the storage SDK gives up at once while it repeats all other failures."""
+"""Repeats what the storage SDK gives up at once: transfers that arrived broken or that the storage throttles."""
 
 import logging
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import TypeVar
 
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, HttpResponseError
 from requests.exceptions import RequestException
+
+from bes.retry_after import seconds_of
 
 logger = logging.getLogger(__name__)
 
 _PAUSES_SECONDS = (0.5, 2.0, 8.0)
 """What breaks bytes on their way passes in a moment, or it is there to stay."""
+
+_LONGEST_SECONDS = 60.0
+"""Of a pause that the storage asks for; a run whose lease it must renew cannot wait longer."""
 
 _Result = TypeVar("_Result")
 
@@ -27,11 +33,20 @@ def until_whole(transfer: Callable[[], _Result], name: str) -> _Result:
         try:
             return transfer()
         except (AzureError, RequestException) as error:
-            if not _is_broken(error):
+            if not (_is_broken(error) or _is_throttled(error)):
                 raise
-            logger.warning("%r arrived broken (%s) and is transferred again", name, type(error).__name__)
-            time.sleep(pause)
+            logger.warning("%r did not arrive (%s) and is transferred again", name, type(error).__name__)
+            time.sleep(max(pause, _asked_seconds(error)))
     return transfer()
+
+
+def _is_throttled(error: AzureError | RequestException) -> bool:
+    return isinstance(error, HttpResponseError) and error.status_code == HTTPStatus.TOO_MANY_REQUESTS
+
+
+def _asked_seconds(error: AzureError | RequestException) -> float:
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    return min(seconds_of(headers) or 0.0, _LONGEST_SECONDS)
 
 
 def _is_broken(error: AzureError | RequestException) -> bool:

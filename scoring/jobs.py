@@ -1,6 +1,7 @@
 """The steps of one shard: input up, job registered and started. Each is written down before and after."""
 
 import logging
+from collections.abc import Iterator
 from datetime import timedelta
 
 from bes.client import BesClient
@@ -29,16 +30,14 @@ _FOLLOWS = {
 
 def upload_shard(run: OpenRun, shard: Shard) -> str:
     """Upload what the web service is given, unless it is there; returns the blob's name."""
+
+    def content() -> Iterator[memoryview]:
+        for piece in shard.sent_csv():
+            run.check()
+            yield piece
+
     run.check()
-    work = run.plan.folder.work
-    work.mkdir(parents=True, exist_ok=True)
-    path = work / f"{shard.name}-sent.csv"
-    try:
-        shard.write_sent(path)
-        run.check()
-        blob = run.store.upload(path, run.input_name(shard))
-    finally:
-        path.unlink(missing_ok=True)
+    blob = run.store.upload(content, run.input_name(shard))
     logger.info("uploaded %s: %d bytes", shard.label, blob.size_bytes)
     return blob.name
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -117,12 +116,15 @@ class Shard:
             place = place_of(rows, self.file) if self.key is None else []
             yield pa.RecordBatch.from_arrays([*place, *rows.text.columns], names=list(self.kept))
 
-    def write_sent(self, path: Path) -> None:
-        """Write what the web service is given: CSV with a header, the same bytes whenever it is written."""
-        with path.open("wb") as file:
-            file.write(header_as_csv(self.sent))
-            for batch in self.sent_rows():
-                file.write(rows_as_csv(batch.columns))
+    def sent_csv(self) -> Iterator[memoryview]:
+        """The same as CSV with a header, piece by piece; the same bytes whenever they are made.
+
+        Raises:
+            InputError: The file is not what it was.
+        """
+        yield header_as_csv(self.sent)
+        for batch in self.sent_rows():
+            yield rows_as_csv(batch.columns)
 
 
 def cut_shards(

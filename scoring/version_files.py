@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from bes.blobs import BlobStore
 from bes.documents import Documents
 from bes.errors import IntegrityError, NotFound
+from bes.uploads import content_of
 from scoring.journal import Journal
 from scoring.manifest import Manifest
 from scoring.report.occasions import REPORT
@@ -35,11 +36,11 @@ def put_file(holder: Holder, path: Path, name: str, *, content_type: str = "text
     """Upload a file of a version that has no manifest yet."""
     holder.check()
     try:
-        holder.store.upload(path, name, content_type=content_type)
+        holder.store.upload(content_of(path), name, content_type=content_type)
     except IntegrityError:
         # Left by an execution that ended before its manifest, so that nobody reads it.
         holder.journal.documents.delete(name)
-        holder.store.upload(path, name, content_type=content_type)
+        holder.store.upload(content_of(path), name, content_type=content_type)
 
 
 def put_manifest(documents: Documents, folder: str, manifest: Manifest) -> None:

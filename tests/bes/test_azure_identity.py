@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bes.blobs import BlobStore
 from bes.errors import ConfigurationError
 from bes.settings import StorageSettings
+from bes.uploads import content_of
 from deployments.processes import ChildProcess
 
 HOUR = timedelta(hours=1)
@@ -96,14 +97,14 @@ def store(secure, monkeypatch):
 
 def test_an_identity_reads_and_writes_without_a_key(store, tmp_path):
     (tmp_path / "source").write_bytes(b"a,b\n")
-    store.upload(tmp_path / "source", "round-trip.csv")
+    store.upload(content_of(tmp_path / "source"), "round-trip.csv")
     store.download("round-trip.csv", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == b"a,b\n"
 
 
 def test_its_references_are_links_to_one_blob_signed_by_a_delegated_key(store, tmp_path):
     (tmp_path / "source").write_bytes(b"a,b\n")
-    store.upload(tmp_path / "source", "in.csv")
+    store.upload(content_of(tmp_path / "source"), "in.csv")
     read = store.input_reference("in.csv", lifetime=HOUR)
     write = store.output_reference("out.csv", lifetime=HOUR)
     assert "skoid=" in read.sas_blob_token

@@ -14,6 +14,7 @@ from bes import blobs
 from bes.blobs import BlobStore
 from bes.errors import AccessDenied, ConfigurationError, IntegrityError, NotFound, Unavailable
 from bes.settings import StorageSettings
+from bes.uploads import content_of
 
 NAME = "runs/0123456789abcdef/input/a b é/00017.csv"
 HOUR = timedelta(hours=1)
@@ -67,7 +68,7 @@ def test_a_file_comes_home_as_it_went(store, tmp_path, size_bytes):
     content = hashlib.shake_256(b"content").digest(size_bytes)
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(content)
-    uploaded = store.upload(source, NAME)
+    uploaded = store.upload(content_of(source), NAME)
     downloaded = store.download(NAME, target)
     assert target.read_bytes() == content
     assert uploaded == downloaded
@@ -76,22 +77,22 @@ def test_a_file_comes_home_as_it_went(store, tmp_path, size_bytes):
 
 
 def test_making_a_container_that_exists_is_harmless(store, source):
-    store.upload(source, NAME)
+    store.upload(content_of(source), NAME)
     store.ensure_container()
     assert store.download(NAME, source.with_name("target")).size_bytes == source.stat().st_size
 
 
 def test_the_same_content_may_be_uploaded_again(store, source):
-    assert store.upload(source, NAME) == store.upload(source, NAME)
+    assert store.upload(content_of(source), NAME) == store.upload(content_of(source), NAME)
 
 
 @pytest.mark.parametrize("size_bytes", [5, 20 * MIB], ids=["one block", "blocks"])
 def test_other_content_never_replaces_a_blob(store, source, tmp_path, size_bytes):
-    store.upload(source, NAME)
+    store.upload(content_of(source), NAME)
     other = tmp_path / "other"
     other.write_bytes(b"x" * size_bytes)
     with pytest.raises(IntegrityError, match=f"{NAME!r} exists with other content"):
-        store.upload(other, NAME)
+        store.upload(content_of(other), NAME)
     store.download(NAME, tmp_path / "target")
     assert (tmp_path / "target").read_bytes() == source.read_bytes()
 
@@ -106,13 +107,13 @@ def test_a_missing_blob_is_named_and_leaves_no_file(store, settings, tmp_path):
 
 def test_a_missing_container_is_not_found(settings, source):
     with BlobStore(settings) as store, pytest.raises(NotFound, match="ContainerNotFound"):
-        store.upload(source, NAME)
+        store.upload(content_of(source), NAME)
 
 
 def test_a_download_replaces_the_whole_file(store, source, tmp_path):
     target = tmp_path / "target"
     target.write_bytes(b"something longer than what comes" * 10)
-    store.upload(source, NAME)
+    store.upload(content_of(source), NAME)
     store.download(NAME, target)
     assert target.read_bytes() == source.read_bytes()
     assert files_in(tmp_path) == ["source.csv", "target"]
@@ -136,7 +137,7 @@ def put(url, content=b"x", **parameters):
 
 
 def test_an_input_reference_reads_its_blob(store, source, azurite, settings):
-    store.upload(source, NAME)
+    store.upload(content_of(source), NAME)
     reference = store.input_reference(NAME, lifetime=HOUR)
     assert reference.base_location == f"{azurite.url}/"
     assert reference.relative_location == f"{settings.container}/{NAME}"
@@ -146,7 +147,7 @@ def test_an_input_reference_reads_its_blob(store, source, azurite, settings):
 
 
 def test_an_input_reference_writes_and_deletes_nothing(store, source):
-    store.upload(source, NAME)
+    store.upload(content_of(source), NAME)
     url = store.input_reference(NAME, lifetime=HOUR).url
     assert put(url) == 403
     assert put(url, comp="block", blockid="MDAwMQ==") == 403
@@ -155,8 +156,8 @@ def test_an_input_reference_writes_and_deletes_nothing(store, source):
 
 
 def test_a_reference_is_good_for_one_blob_only(store, source):
-    store.upload(source, NAME)
-    store.upload(source, "other.csv")
+    store.upload(content_of(source), NAME)
+    store.upload(content_of(source), "other.csv")
     other = store.input_reference("other.csv", lifetime=HOUR)
     mixed = other.model_copy(update={"sas_blob_token": store.input_reference(NAME, lifetime=HOUR).sas_blob_token})
     assert requests.get(other.url, timeout=10).status_code == 200
@@ -164,7 +165,7 @@ def test_a_reference_is_good_for_one_blob_only(store, source):
 
 
 def test_a_reference_ends_with_its_lifetime(store, source):
-    store.upload(source, NAME)
+    store.upload(content_of(source), NAME)
     ended = store.input_reference(NAME, lifetime=timedelta(seconds=-1))
     assert requests.get(ended.url, timeout=10).status_code == 403
 
@@ -208,7 +209,7 @@ def test_a_wrong_key_is_denied_and_not_shown(azurite, settings, source, key):
     connection_string = re.sub(r"AccountKey=[^;]+", f"AccountKey={key}", azurite.connection_string)
     wrong = settings.model_copy(update={"connection_string": SecretStr(connection_string)})
     with BlobStore(wrong) as store, pytest.raises(AccessDenied) as caught:
-        store.upload(source, NAME)
+        store.upload(content_of(source), NAME)
     assert repr(NAME) in caught.value.what
     assert "BATCH_SCORING_STORAGE_CONNECTION_STRING" in caught.value.next_step
     assert key not in "".join(traceback.format_exception(caught.value))
@@ -231,7 +232,7 @@ def test_storage_that_cannot_be_reached_is_an_outage(deaf_address, source, tmp_p
     with store_at(connection_string_to(deaf_address)) as store:
         for call in (
             store.ensure_container,
-            lambda: store.upload(source, NAME),
+            lambda: store.upload(content_of(source), NAME),
             lambda: store.download(NAME, tmp_path / "target"),
         ):
             with pytest.raises(Unavailable, match=f"The storage at '{deaf_address}/account/container' failed"):
@@ -245,6 +246,6 @@ def test_storage_that_fails_or_hangs_up_is_an_outage(gateway, source):
     gateway.drops()
     with store_at(connection_string_to(gateway.address)) as store:
         with pytest.raises(Unavailable):
-            store.upload(source, NAME)
+            store.upload(content_of(source), NAME)
         with pytest.raises(Unavailable):
             store.ensure_container()

@@ -20,6 +20,7 @@ from pydantic import SecretStr
 from bes.blobs import BlobStore
 from bes.errors import AccessDenied, ConfigurationError, NotFound
 from bes.settings import StorageSettings
+from bes.uploads import content_of
 
 HOUR = timedelta(hours=1)
 NEEDED = "rcwdl"
@@ -74,7 +75,7 @@ def source(tmp_path):
 def test_a_token_of_the_container_does_all_that_a_run_does(by_token, source, tmp_path):
     with BlobStore(by_token()) as store:
         store.ensure_container()
-        store.upload(source, "in.csv")
+        store.upload(content_of(source), "in.csv")
         store.download("in.csv", tmp_path / "back")
         documents = store.documents()
         etag = documents.create("run.json", b"{}")
@@ -97,7 +98,7 @@ def test_a_token_of_the_account_makes_the_container(azurite, by_token, source):
     settings = by_token(token).model_copy(update={"container": f"new-{uuid.uuid4().hex}"})
     with BlobStore(settings) as store:
         store.ensure_container()
-        store.upload(source, "in.csv")
+        store.upload(content_of(source), "in.csv")
 
 
 def test_a_connection_string_with_a_token_is_the_same(azurite, container, source):
@@ -108,7 +109,7 @@ def test_a_connection_string_with_a_token_is_the_same(azurite, container, source
         references="sas_token",
     )
     with BlobStore(settings) as store:
-        store.upload(source, "in.csv")
+        store.upload(content_of(source), "in.csv")
         reference = store.input_reference("in.csv", lifetime=HOUR)
     assert reference.sas_blob_token == f"?{token}"
     assert reference.base_location == f"{azurite.url}/"
@@ -144,7 +145,7 @@ def test_a_token_that_does_not_do_for_a_job_is_not_given_away(
 def test_a_token_that_is_refused_is_not_shown(azurite, by_token, source):
     token = container_token(azurite, "another")
     with BlobStore(by_token(token)) as store, pytest.raises(AccessDenied) as caught:
-        store.upload(source, "in.csv")
+        store.upload(content_of(source), "in.csv")
     assert "sig=" not in str(caught.value)
     assert azurite.url in str(caught.value)
 

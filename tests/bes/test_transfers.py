@@ -1,19 +1,22 @@
 """Bytes that break on their way to the storage or back, in front of a real emulator: sent again, and never taken."""
 
 import hashlib
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.storage.blob import BlobClient
 from pydantic import SecretStr
 
 from bes import transfers
 from bes.blobs import BlobStore
-from bes.errors import Unavailable
+from bes.errors import NotFound, Unavailable
 from bes.settings import StorageSettings
-from tests.faults.storage_proxy import StorageProxy
+from bes.uploads import content_of
+from tests.faults.storage_proxy import Request, StorageProxy
 
 MIB = 1 << 20
 NAME = "runs/0123456789abcdef/output/00017-a1.csv"
@@ -45,16 +48,16 @@ def write(path: Path, size_bytes: int) -> bytes:
 
 def test_a_download_that_is_cut_goes_on_with_what_was_not_whole(store: BlobStore, proxy: StorageProxy, tmp_path: Path):
     content = write(tmp_path / "source", 36 * MIB)
-    store.upload(tmp_path / "source", NAME)
-    # In the second segment of 16 MiB, when the first one is home.
+    store.upload(content_of(tmp_path / "source"), NAME)
     proxy.arm("GET", f"{NAME} bytes={20 * MIB}-", cut_at=3 * MIB)
 
     store.download(NAME, tmp_path / "target")
 
     assert (tmp_path / "target").read_bytes() == content
-    asked = [int(one.what.partition("bytes=")[2].partition("-")[0]) // MIB for one in proxy.of("GET", NAME)]
+    asked = [int(one.what.partition("bytes=")[2].partition("-")[0]) // MIB for one in proxy.of("GET", f"{NAME} bytes=")]
     assert asked.count(20) == 2
-    assert [asked.count(first) for first in (0, 4, 8, 12, 32)] == [1] * 5
+    assert sorted(set(asked)) == [4 * number for number in range(9)]
+    assert len(asked) == 9 + 1
     assert len(proxy.met) == 1
 
 
@@ -63,7 +66,7 @@ def test_a_blob_that_arrives_broken_is_fetched_again(
     store: BlobStore, proxy: StorageProxy, tmp_path: Path, fault: dict[str, Any]
 ):
     content = write(tmp_path / "source", 5000)
-    store.upload(tmp_path / "source", NAME)
+    store.upload(content_of(tmp_path / "source"), NAME)
     proxy.arm("GET", NAME, times=3, **fault)
     store.download(NAME, tmp_path / "target")
     assert (tmp_path / "target").read_bytes() == content
@@ -74,7 +77,7 @@ def test_a_blob_that_never_arrives_whole_is_an_outage_and_leaves_no_file(
     store: BlobStore, proxy: StorageProxy, tmp_path: Path
 ):
     write(tmp_path / "source", 5000)
-    store.upload(tmp_path / "source", NAME)
+    store.upload(content_of(tmp_path / "source"), NAME)
     proxy.arm("GET", NAME, times=4, flip_at=1000)
     with pytest.raises(Unavailable, match="MD5 mismatch"):
         store.download(NAME, tmp_path / "target")
@@ -87,7 +90,7 @@ def test_an_upload_in_which_a_bit_flips_is_made_again(
 ):
     content = write(tmp_path / "source", size_bytes)
     proxy.arm("PUT", NAME, flip_at=1000)
-    store.upload(tmp_path / "source", NAME)
+    store.upload(content_of(tmp_path / "source"), NAME)
     store.download(NAME, tmp_path / "target")
     assert (tmp_path / "target").read_bytes() == content
     assert len(proxy.met) == 1
@@ -101,3 +104,89 @@ def test_a_document_in_which_a_bit_flips_is_transferred_again(store: BlobStore, 
     found = documents.read("some.json")
     assert (found.content, found.etag) == (b'{"rows": 1}', etag)
     assert len(proxy.met) == 1
+
+
+# Uploads in blocks
+
+
+def staged(proxy: StorageProxy) -> list[Request]:
+    return [one for one in proxy.of("PUT", NAME) if "comp=block&" in one.what]
+
+
+def test_an_upload_that_was_cut_off_sends_what_is_missing_and_nothing_twice(
+    store: BlobStore, proxy: StorageProxy, tmp_path: Path
+):
+    content = write(tmp_path / "source", 36 * MIB)
+
+    def cut_off() -> Iterator[bytes]:
+        yield content[: 20 * MIB]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.upload(cut_off, NAME)
+    assert len(staged(proxy)) == 2
+
+    sent = store.upload(content_of(tmp_path / "source"), NAME)
+
+    assert len(staged(proxy)) == 5
+    assert (sent.size_bytes, sent.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    store.download(NAME, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == content
+
+
+def test_a_blob_of_which_blocks_are_missing_is_not_there(store: BlobStore, tmp_path: Path):
+    def cut_off() -> Iterator[bytes]:
+        yield bytes(20 * MIB)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.upload(cut_off, NAME)
+    with pytest.raises(NotFound):
+        store.download(NAME, tmp_path / "target")
+
+
+def test_blocks_that_the_storage_has_lost_are_sent_again(store: BlobStore, proxy: StorageProxy, tmp_path: Path):
+    content = write(tmp_path / "source", 20 * MIB)
+    lost = {"status": 400, "headers": {"x-ms-error-code": "InvalidBlockList"}}
+    proxy.arm("PUT", "comp=blocklist", **lost)
+    store.upload(content_of(tmp_path / "source"), NAME)
+    store.download(NAME, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == content
+
+
+def test_a_block_of_another_upload_does_not_stand_in_the_way(store: BlobStore, azurite: Any, tmp_path: Path):
+    write(tmp_path / "source", 20 * MIB)
+    container = store.documents().place.rpartition("/")[2]
+    with BlobClient.from_connection_string(
+        azurite.connection_string, container, NAME, max_single_put_size=MIB, max_block_size=4 * MIB
+    ) as blob, pytest.raises(KeyboardInterrupt):  # fmt: skip
+        blob.upload_blob(_interrupted(), max_concurrency=1)
+    assert store.upload(content_of(tmp_path / "source"), NAME).size_bytes == 20 * MIB
+
+
+def _interrupted() -> Iterator[bytes]:
+    yield bytes(9 * MIB)
+    raise KeyboardInterrupt
+
+
+# What the storage asks for
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_request_is_not_repeated_before_the_storage_wants_it(
+    store: BlobStore, proxy: StorageProxy, tmp_path: Path, status: int
+):
+    write(tmp_path / "source", 5000)
+    proxy.arm("PUT", NAME, status=status, headers={"Retry-After": "2"})
+    began = time.monotonic()
+    store.upload(content_of(tmp_path / "source"), NAME)
+    assert time.monotonic() - began >= 2
+    assert len(proxy.of("PUT", NAME)) == 2
+
+
+def test_a_storage_that_asks_for_too_much_patience_is_an_outage(store: BlobStore, proxy: StorageProxy, tmp_path: Path):
+    write(tmp_path / "source", 5000)
+    proxy.arm("PUT", NAME, status=503, headers={"Retry-After": "301"})
+    with pytest.raises(Unavailable):
+        store.upload(content_of(tmp_path / "source"), NAME)
+    assert len(proxy.of("PUT", NAME)) == 1

@@ -6,6 +6,7 @@ Whatever else comes is passed on as it is. Every request is kept, and each fault
 import http.client
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR
@@ -21,6 +22,7 @@ class Fault:
         method: Of the request.
         what: Pattern that is found in its target, behind which the range or the action on a lease stands, if any.
         status: Answered; 0 for a connection that breaks; None for the storage's own answer.
+        headers: Of that answer.
         when: `before` the request is passed on, so that it has no effect; or `after`, in place of the answer.
         cut_at: The body of the answer ends after so many bytes, and the connection with it.
         flip_at: A bit of this byte is another one, in the body of a PUT, or of the answer to a GET.
@@ -30,6 +32,7 @@ class Fault:
     method: str
     what: str
     status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     when: str = "before"
     cut_at: int | None = None
     flip_at: int | None = None
@@ -120,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.status == 0:
             self._hang_up()
         elif fault.status is not None:
-            self._reply(fault.status, [], b"")
+            self._reply(fault.status, [*fault.headers.items()], b"")
         elif self.command == "GET" and fault.cut_at is not None:
             self._reply(*answer, n_bytes=fault.cut_at)
             self._hang_up()

@@ -11,6 +11,7 @@ import yaml
 from bes.errors import ConfigurationError, InputError, IntegrityError, RunHeld
 from bes.protocol import JobState, JobStatus
 from bes.settings import Connections, EndpointSettings
+from bes.uploads import content_of
 from scoring.gates.judging import judge_run
 from scoring.gates.settings import GateSettings
 from scoring.journal import RunState, work_plan
@@ -104,7 +105,7 @@ class Home:
             )
             job = Job(shard=shard, job_id="0" * 32, input_blob="in", output_blob="out")
             state = JobState(status=JobStatus.FINISHED)
-            output = self.store.upload(path, f"outputs/{plan.run_key}/{shard.name}")
+            output = self.store.upload(content_of(path), f"outputs/{plan.run_key}/{shard.name}")
             scored.append(ScoredShard(job=job, state=state, output=output, output_path=path, n_rows=shard.n_rows))
         return Outcome(scored=scored, refused=refused)
 
@@ -482,7 +483,7 @@ def test_a_published_quarantine_that_was_written_since_is_not_trusted(home):
     home.store.documents().delete(f"{folder}/quarantine.csv")
     short = home.quarantine.read_text().splitlines(keepends=True)[:2]
     (home.folder / "short.csv").write_text("".join(short))
-    home.store.upload(home.folder / "short.csv", f"{folder}/quarantine.csv")
+    home.store.upload(content_of(home.folder / "short.csv"), f"{folder}/quarantine.csv")
     with pytest.raises(IntegrityError, match="holds 1 records instead of 4"):
         home.requeue(home.fix(ALL))
 

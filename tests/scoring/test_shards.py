@@ -30,7 +30,7 @@ def extract(folder, texts, name="reviews.csv", **how):
 
 def sent_file(shard, folder):
     path = folder / f"{shard.name}.csv"
-    shard.write_sent(path)
+    path.write_bytes(b"".join(shard.sent_csv()))
     return path
 
 

@@ -1,0 +1,33 @@
+"""How requests to the storage are repeated: as the SDK does it, but never before the storage wants them to be."""
+
+from typing import Any, Final
+
+from azure.core.exceptions import AzureError
+from azure.core.rest import HttpRequest, HttpResponse
+from azure.storage.blob import ExponentialRetry
+
+from bes.retry_after import seconds_of
+
+_PATIENCE_SECONDS: Final = 300.0
+"""All pauses of one request that the storage asks for, together."""
+
+
+class PatientRetry(ExponentialRetry):
+    """The SDK's growing pauses, or longer ones where the storage asks for them; the SDK does not read Retry-After."""
+
+    def increment(
+        self,
+        settings: dict[str, Any],
+        request: HttpRequest,
+        response: HttpResponse | None = None,
+        error: AzureError | None = None,
+    ) -> bool:
+        """Count a request that failed; whether it is repeated."""
+        is_repeated = super().increment(settings, request, response, error)
+        settings["asked_seconds"] = 0.0 if response is None else seconds_of(response.headers) or 0.0
+        settings["patience_seconds"] = settings.get("patience_seconds", _PATIENCE_SECONDS) - settings["asked_seconds"]
+        return bool(is_repeated and settings["patience_seconds"] >= 0)
+
+    def get_backoff_time(self, settings: dict[str, Any]) -> float:
+        """Seconds to the next try."""
+        return float(max(super().get_backoff_time(settings), settings["asked_seconds"]))
