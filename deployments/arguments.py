@@ -9,6 +9,9 @@ def add_input_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("inputs", nargs="+", metavar="INPUT", help="CSV file, folder of them, or glob pattern")
     command.add_argument("--contract", required=True, help="name of a contract, or path of its YAML file")
     command.add_argument("--rows-per-job", type=_positive, metavar="N", help="most rows that one BES job is given")
+    command.add_argument(
+        "--bytes-per-job", type=_positive, metavar="N", help="most bytes of an input file that one BES job is given"
+    )
     command.add_argument("--run-date", type=date.fromisoformat, help="date (ISO) under which the result is published")
     command.add_argument("--json", action="store_true", help="print one JSON object on standard output")
 

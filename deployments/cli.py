@@ -136,6 +136,7 @@ def _run(options: argparse.Namespace) -> int:
         inputs=on_run_date(options.inputs, options.run_date or datetime.now(UTC).date()),
         contract=options.contract,
         rows_per_job=options.rows_per_job,
+        bytes_per_job=options.bytes_per_job,
         run_date=options.run_date,
         rescore=options.rescore,
         gates=dict(options.gate) or None,

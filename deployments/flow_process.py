@@ -36,6 +36,7 @@ class FlowParameters(BaseModel):
     inputs: list[str]
     contract: str
     rows_per_job: int | None
+    bytes_per_job: int | None = None
     run_date: date | None = None
     rescore: bool = False
     gates: dict[str, str] | None = None

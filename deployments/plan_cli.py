@@ -38,7 +38,11 @@ def _plan(options: argparse.Namespace) -> int:
     day = options.run_date or datetime.now(UTC).date()
     # Quarantine and Data Docs of the check go where nobody looks for those of a run.
     with tempfile.TemporaryDirectory(prefix="batch-scoring-plan-") as aside, _documents() as documents:
-        changes = {"data_dir": Path(aside), "rows_per_job": options.rows_per_job or settings.rows_per_job}
+        changes = {
+            "data_dir": Path(aside),
+            "rows_per_job": options.rows_per_job or settings.rows_per_job,
+            "bytes_per_job": options.bytes_per_job or settings.bytes_per_job,
+        }
         settings = settings.model_copy(update=changes)
         inputs = on_run_date(options.inputs, day)
         plan = validate_and_plan(inputs, options.contract, settings=settings, endpoint=endpoint, attempt="plan")

@@ -51,6 +51,7 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
     inputs: Annotated[list[FilePath], Field(min_length=1)],
     contract: ContractReference = "book_reviews",
     rows_per_job: Annotated[int | None, Field(ge=1)] = None,
+    bytes_per_job: Annotated[int | None, Field(ge=1)] = None,
     run_date: RunDate | None = None,
     rescore: bool = False,
     time_zone: TimeZone = "UTC",
@@ -67,6 +68,7 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
         inputs: CSV files, folders of them, or glob patterns; {run_date} in them becomes the run date.
         contract: Name of a contract, or path of its YAML file.
         rows_per_job: Most rows that one BES job is given; by default what the worker's settings say.
+        bytes_per_job: Most bytes of an input file that one BES job is given; by default what the worker's settings say.
         run_date: Date under which the result is published; by default when the run was scheduled.
         rescore: Score again, although the result is published.
         time_zone: The schedule's: in it, the time for which a run was scheduled tells its run date.
@@ -89,8 +91,8 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
         return end
     connections = await asyncio.to_thread(resolve_connections, web_service, storage)
     settings, asked = RunSettings(), gates or GateSettings()
-    if rows_per_job is not None:
-        settings = settings.model_copy(update={"rows_per_job": rows_per_job})
+    size = {"rows_per_job": rows_per_job, "bytes_per_job": bytes_per_job}
+    settings = settings.model_copy(update={name: given for name, given in size.items() if given is not None})
     session = uuid.uuid4().hex[:12]
     writer = Writer.here(session=session, flow_run=flow_run.id)
     stop = Stop()

@@ -22,6 +22,7 @@ class Unfinished:
     inputs: tuple[str, ...]
     contract: str
     rows_per_job: int
+    bytes_per_job: int | None
     run_date: date
     gates: GateSettings
 
@@ -51,6 +52,7 @@ def unfinished(record: RunRecord, *, endpoint: tuple[str, str], contracts_dir: P
         inputs=source.inputs,
         contract=contract,
         rows_per_job=plan.rows_per_job,
+        bytes_per_job=plan.bytes_per_job,
         run_date=record.run_date,
         gates=_gates(source),
     )

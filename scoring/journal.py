@@ -65,6 +65,7 @@ class WorkPlan(Record):
     output_port: str
     inputs_sha256: tuple[str, ...]
     rows_per_job: int
+    bytes_per_job: int | None = None
     n_input: int
     n_quarantined: int
     shards: tuple[PlannedShard, ...]
@@ -196,7 +197,9 @@ def output_name(run_key: str, shard: Shard, attempt: int) -> str:
     return f"{ROOT}{run_key}/output/{shard.name}-a{attempt}.csv"
 
 
-def work_plan(plan: RunPlan, *, workspace: str, service: str, rows_per_job: int) -> WorkPlan:
+def work_plan(
+    plan: RunPlan, *, workspace: str, service: str, rows_per_job: int, bytes_per_job: int | None = None
+) -> WorkPlan:
     """The plan as the journal keeps it."""
     return WorkPlan(
         contract=plan.contract,
@@ -207,6 +210,7 @@ def work_plan(plan: RunPlan, *, workspace: str, service: str, rows_per_job: int)
         output_port=plan.output_port,
         inputs_sha256=tuple(file.sha256 for file in plan.inputs),
         rows_per_job=rows_per_job,
+        bytes_per_job=bytes_per_job,
         n_input=plan.n_input,
         n_quarantined=plan.n_quarantined,
         shards=tuple(

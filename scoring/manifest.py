@@ -137,11 +137,18 @@ class Manifest(_Entry):
             part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def run_key(*, input_digests: list[str], contract_digest: str, service: list[str], rows_per_job: int) -> str:
+def run_key(
+    *,
+    input_digests: list[str],
+    contract_digest: str,
+    service: list[str],
+    rows_per_job: int,
+    bytes_per_job: int | None = None,
+) -> str:
     """What names a piece of work: the same inputs, contract, web service and cut have the same key.
 
     Returns:
         16 hexadecimal digits.
     """
-    parts = [input_digests, contract_digest, service, rows_per_job]
+    parts = [input_digests, contract_digest, service, rows_per_job, *([bytes_per_job] if bytes_per_job else [])]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

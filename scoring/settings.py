@@ -19,6 +19,9 @@ class RunSettings(BaseSettings):
     contracts_dir: Path = Field(Path("data/contracts"), description="Folder of the contracts.")
     # BES took 10 and 10,000 rows in about the same time: small jobs buy nothing and cost calls through the gateway.
     rows_per_job: int = Field(100_000, ge=1, description="Most rows that one BES job is given.")
+    bytes_per_job: int | None = Field(
+        None, ge=1, description="Most bytes of an input file that one BES job is given; a longer record is refused."
+    )
     queued_timeout_seconds: Seconds = Field(3600.0, description="A started job must run by then.")
     # The service tells no progress of its own, so this is the time for a job that runs as it should.
     progress_timeout_seconds: Seconds = Field(2 * 3600.0, description="A running job must have changed by then.")

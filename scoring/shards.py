@@ -135,7 +135,7 @@ def cut_shards(
     passthrough: Sequence[str],
     rows_per_job: int,
 ) -> list[Shard]:
-    """Cut the accepted rows into shards, of which none holds rows of two files.
+    """Cut the accepted rows into shards, of which none holds rows of two files or of two stretches.
 
     Args:
         accepted: The files, in the order of the input.
@@ -147,14 +147,14 @@ def cut_shards(
     shards: list[Shard] = []
     first_row = 0
     for source in accepted:
-        for offset in range(0, source.n_rows, rows_per_job):
+        for offset, n_rows in source.spans(rows_per_job):
             shards.append(
                 Shard(
                     index=len(shards),
                     source=source,
                     offset=offset,
                     first_row=first_row + offset,
-                    n_rows=min(rows_per_job, source.n_rows - offset),
+                    n_rows=n_rows,
                     sent=tuple(sent),
                     key=key,
                     passthrough=tuple(passthrough),

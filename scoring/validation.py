@@ -68,6 +68,7 @@ def find_work(
         contract_digest=digest,
         service=[endpoint.workspace, endpoint.service],
         rows_per_job=settings.rows_per_job,
+        bytes_per_job=settings.bytes_per_job,
     )
     return Work(
         contract=contract,
@@ -81,8 +82,12 @@ def find_work(
     )
 
 
-def plan_run(work: Work, *, rows_per_job: int) -> RunPlan:
+def plan_run(work: Work, settings: RunSettings) -> RunPlan:
     """Check every row, write the quarantine and the Data Docs, and cut the accepted rows into shards.
+
+    Args:
+        work: What is to be scored.
+        settings: The size of jobs, as the work was found with.
 
     Raises:
         InputError: A file, its rows, or the input as a whole is refused.
@@ -91,7 +96,12 @@ def plan_run(work: Work, *, rows_per_job: int) -> RunPlan:
     port, sent = input_port(contract)
     logger.info("validating %d file(s) against the contract %s", len(work.paths), contract.name)
     checked = check_input(
-        work.paths, contract, docs_dir=folder.data_docs, quarantine_path=folder.quarantine, run_name=folder.attempt
+        work.paths,
+        contract,
+        docs_dir=folder.data_docs,
+        quarantine_path=folder.quarantine,
+        run_name=folder.attempt,
+        bytes_per_job=settings.bytes_per_job,
     )
     logger.info("%d of %d rows accepted, %d quarantined", checked.n_accepted, checked.n_input, checked.n_quarantined)
     for unmet in checked.unmet:
@@ -101,7 +111,7 @@ def plan_run(work: Work, *, rows_per_job: int) -> RunPlan:
         key=contract.key,
         sent=sent,
         passthrough=contract.passthrough,
-        rows_per_job=rows_per_job,
+        rows_per_job=settings.rows_per_job,
     )
     return RunPlan(
         run_key=work.run_key,
@@ -136,7 +146,7 @@ def validate_and_plan(
         InputError: The contract, a file, or the input as a whole is refused.
     """
     work = find_work(inputs, contract_name, settings=settings, endpoint=endpoint, attempt=attempt)
-    return plan_run(work, rows_per_job=settings.rows_per_job)
+    return plan_run(work, settings)
 
 
 def digest_of(contract: Contract) -> str:

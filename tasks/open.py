@@ -31,7 +31,13 @@ def open_journal(
     endpoint = connections.endpoint
     run = open_run(
         plan,
-        work_plan(plan, workspace=endpoint.workspace, service=endpoint.service, rows_per_job=settings.rows_per_job),
+        work_plan(
+            plan,
+            workspace=endpoint.workspace,
+            service=endpoint.service,
+            rows_per_job=settings.rows_per_job,
+            bytes_per_job=settings.bytes_per_job,
+        ),
         connections,
         settings=settings,
         writer=writer,

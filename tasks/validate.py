@@ -20,7 +20,7 @@ def validate_input(
     work: Work | None = None
     try:
         work = find_work(inputs, contract, settings=settings, endpoint=connections.endpoint, attempt=attempt)
-        return plan_run(work, rows_per_job=settings.rows_per_job)
+        return plan_run(work, settings)
     except ScoringError as error:
         leave_refusal(contract, work, connections, error)
         raise

@@ -56,6 +56,7 @@ def check_input(
     docs_dir: Path,
     quarantine_path: Path,
     run_name: str,
+    bytes_per_job: int | None = None,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> CheckedInput:
     """Check one or more files, taken together as one input.
@@ -70,10 +71,11 @@ def check_input(
         docs_dir: Folder of the Data Docs.
         quarantine_path: Where the records that are not scored are written.
         run_name: What the run is called in the Data Docs.
+        bytes_per_job: Most bytes of a file that one job is given.
         chunk_bytes: About how much is read at once; the result does not depend on it.
 
     Raises:
-        InputError: A file is no CSV of this contract.
+        InputError: A file is no CSV of this contract, or a record alone has more bytes than a job is given.
         InputRefused: More rows are bad than the contract bears, none is left, or a critical rule does not hold as a
             whole.
     """
@@ -83,7 +85,9 @@ def check_input(
     with tempfile.TemporaryDirectory(prefix=".keys-", dir=quarantine_path.parent) as spill_dir:
         profile = Profile(contract.columns, rules, spill_dir=Path(spill_dir))
         with Quarantine(quarantine_path) as quarantine:
-            outcome = run_pass(inputs, contract, rules, profile, quarantine, chunk_bytes=chunk_bytes)
+            outcome = run_pass(
+                inputs, contract, rules, profile, quarantine, bytes_per_job=bytes_per_job, chunk_bytes=chunk_bytes
+            )
         findings = find(rules, profile, outcome.faults, sensitive=contract.sensitive)
         _refuse_stopped(outcome, findings, [file.name for file in inputs], quarantine_path)
         docs_index, unmet = _docs(profile, rules, contract, docs_dir, run_name)

@@ -25,6 +25,7 @@ from scoring.contract.reading.block_reader import BlockReader
 from scoring.contract.reading.blocks import Block
 from scoring.contract.reading.cutting import CHUNK_BYTES, Chunk, Cutter
 from scoring.contract.reading.preflight import InspectedFile
+from scoring.contract.reading.stretches import Stretches
 from scoring.contract.reading.strict import Unreadable
 from scoring.contract.rules.judging import Judgement, judge
 from scoring.contract.rules.profile import Profile
@@ -61,6 +62,7 @@ def run_pass(
     profile: Profile,
     quarantine: Quarantine,
     *,
+    bytes_per_job: int | None = None,
     chunk_bytes: int = CHUNK_BYTES,
 ) -> PassOutcome:
     """Read and judge all files.
@@ -71,7 +73,11 @@ def run_pass(
         rules: Of the contract.
         profile: Takes up the figures.
         quarantine: Takes up the records that are not scored.
+        bytes_per_job: Most bytes of a file that one job is given.
         chunk_bytes: About how much is read at once; what is found does not depend on it.
+
+    Raises:
+        InputError: A record alone has more bytes than a job is given.
     """
     breaker = Breaker(
         contract.tolerance,
@@ -81,7 +87,8 @@ def run_pass(
     faults: dict[str, FaultTally] = {}
     files: list[tuple[CheckedFile, npt.NDArray[np.int64]]] = []
     for one in inputs:
-        reading = _FileReading(one, contract, rules, profile, quarantine, breaker, faults)
+        stretches = Stretches(one.name, bytes_per_job) if bytes_per_job else None
+        reading = _FileReading(one, contract, rules, profile, quarantine, breaker, faults, stretches)
         files.append(reading.run(chunk_bytes))
         if breaker.stopped:
             break
@@ -130,6 +137,7 @@ class _FileReading:
         quarantine: Quarantine,
         breaker: Breaker,
         faults: dict[str, FaultTally],
+        stretches: Stretches | None,
     ) -> None:
         self._file = file
         self._contract = contract
@@ -138,6 +146,7 @@ class _FileReading:
         self._quarantine = quarantine
         self._breaker = breaker
         self._faults = faults
+        self._stretches = stretches
         self._reader = BlockReader(contract.dialect, list(contract.columns))
         self._chunks = _Growing()
         # One growing array: thousands of small ones would keep the memory between them from being used again.
@@ -157,6 +166,7 @@ class _FileReading:
             dialect=self._contract.dialect,
             columns=tuple(self._contract.columns),
             chunks=self._chunks.finished(),
+            stretches=self._stretches.first_record if self._stretches else None,
         )
         return checked, np.frombuffer(self._rejected, dtype=np.int64)
 
@@ -211,6 +221,8 @@ class _FileReading:
                 chunk.is_clean,
             )
         )
+        if self._stretches:
+            self._stretches.add(block, self._record)
         self._record += block.n_records
         self._line += block.n_lines
 

@@ -58,6 +58,7 @@ def plan_work(
     *,
     folder: RunFolder,
     rows_per_job: int,
+    bytes_per_job: int | None,
     data_docs_index: Path,
 ) -> MendedWork:
     """Judge the mended rows, and cut those that the contract accepts now into shards.
@@ -69,6 +70,7 @@ def plan_work(
         files: Its input files.
         folder: Of the run; the mended rows get a folder in it.
         rows_per_job: Of the run.
+        bytes_per_job: Of the run.
         data_docs_index: Of the run.
 
     Raises:
@@ -90,12 +92,13 @@ def plan_work(
         contract_digest=digest_of(contract),
         service=[base.manifest.workspace, base.manifest.service],
         rows_per_job=rows_per_job,
+        bytes_per_job=bytes_per_job,
     )
     own = RunFolder(path=folder.path / "requeued" / key, attempt=folder.attempt)
     path = own.path / "mended.csv"
     with replacing(path) as part:
         part.write_bytes(content)
-    outcome = _judge(path, contract, own.quarantine)
+    outcome = _judge(path, contract, own.quarantine, bytes_per_job)
     n_refused = outcome.n_rejected
     logger.info("%d of %d mended rows accepted", len(rows) - n_refused, len(in_order))
     if n_refused == len(rows):
@@ -137,7 +140,7 @@ def plan_work(
     )
 
 
-def _judge(path: Path, contract: Contract, quarantine_path: Path) -> PassOutcome:
+def _judge(path: Path, contract: Contract, quarantine_path: Path, bytes_per_job: int | None) -> PassOutcome:
     # Rules about rows alone: how many rows a table must have, and how many bad ones a run bears, is said of a whole
     # input and was judged then.
     lenient = contract.model_copy(update={"tolerance": Tolerance()})
@@ -145,7 +148,8 @@ def _judge(path: Path, contract: Contract, quarantine_path: Path) -> PassOutcome
     with TemporaryDirectory(prefix=".keys-", dir=path.parent) as spill_dir:
         profile = Profile(lenient.columns, rules, spill_dir=Path(spill_dir))
         with Quarantine(quarantine_path) as quarantine:
-            return run_pass(inspect_files([path], lenient), lenient, rules, profile, quarantine)
+            inputs = inspect_files([path], lenient)
+            return run_pass(inputs, lenient, rules, profile, quarantine, bytes_per_job=bytes_per_job)
 
 
 def _none_accepted(n_rows: int, row: MendedRow, message: str, rule: str) -> InputError:

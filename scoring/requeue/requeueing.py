@@ -145,6 +145,7 @@ def _plan(order: Order, requeue: Requeue, settings: RunSettings, endpoint: Endpo
         files,
         folder=requeue.folder,
         rows_per_job=record.plan.rows_per_job,
+        bytes_per_job=record.plan.bytes_per_job,
         data_docs_index=docs_index,
     )
     (mended,) = work.plan.accepted
@@ -170,6 +171,7 @@ def _open(
             workspace=record.plan.workspace,
             service=record.plan.service,
             rows_per_job=record.plan.rows_per_job,
+            bytes_per_job=record.plan.bytes_per_job,
         ),
         connections,
         settings=settings,

@@ -1,5 +1,6 @@
 """The accepted rows of a file: where they stand in it. The file itself is the only copy of them."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,8 @@ class CheckedFile:
         name: How people call it.
         columns: In the order of the file.
         chunks: How it was read.
+        stretches: Shape (n_stretches,), int64, ascending: number of the record with which each stretch begins that one
+            job may be given; None where jobs may have any number of bytes.
     """
 
     path: Path
@@ -54,6 +57,7 @@ class CheckedFile:
     dialect: Dialect
     columns: tuple[str, ...]
     chunks: ChunkMap
+    stretches: npt.NDArray[np.int64] | None = None
 
     @property
     def n_records(self) -> int:
@@ -124,6 +128,15 @@ class AcceptedFile:
         """
         n_accepted_before = self.rejected - 1 - np.arange(len(self.rejected))
         return row + 1 + int(np.searchsorted(n_accepted_before, row, side="right"))
+
+    def spans(self, most_rows: int) -> Iterator[tuple[int, int]]:
+        """The accepted rows in spans that one job may be given: the first row of each, from 0, and how many it has."""
+        stretches = np.array([1]) if self.file.stretches is None else self.file.stretches
+        # Of a stretch whose records are all rejected nothing is left.
+        firsts = stretches - 1 - np.searchsorted(self.rejected, stretches)
+        for first, end in itertools.pairwise([*firsts.tolist(), self.n_rows]):
+            for row in range(first, end, most_rows):
+                yield row, min(most_rows, end - row)
 
     def rows(self, first: int, n_rows: int, columns: Sequence[str]) -> Iterator[Rows]:
         """Read accepted rows from the file, some thousands at a time.
