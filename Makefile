@@ -6,8 +6,13 @@ AZURITE := deployments/azurite
 # Tests wait for other processes about a third of their time, so that three of them keep two cores busy.
 TEST_PROCESSES ?= 3
 
+# One section of benchmarks/RESULTS.md each; of some the larger sizes are left to bench-full.
+BENCHMARKS := gateway contract
+bench_contract := --megabytes 10 100
+bench_full_contract := --megabytes 10 100 1000 4000
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-slow test-faults check format clean
+.PHONY: help install demo test test-slow test-faults bench bench-full check format clean
 
 help: ## print this
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -25,6 +30,12 @@ test-slow: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run the campaigns t
 
 test-faults: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## kill runs at random and print what comes of it
 	$(BIN)/python -m pytest tests/faults -m "slow or not slow" -s
+
+bench: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## measure against peers, in under 15 minutes
+	$(foreach name,$(BENCHMARKS),$(BIN)/python -m benchmarks.$(name) $(bench_$(name)) &&) true
+
+bench-full: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## the same at all sizes
+	$(foreach name,$(BENCHMARKS),$(BIN)/python -m benchmarks.$(name) $(bench_full_$(name)) &&) true
 
 check: .venv/dev.stamp ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .

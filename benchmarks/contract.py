@@ -8,7 +8,6 @@ imports included. Writes the section "Input contract" of `benchmarks/RESULTS.md`
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.gateway import RESULTS, write_section
+from benchmarks.results import machine, write_section
 from benchmarks.reviews import contract_document, write_reviews
 
 MEGABYTE = 1_000_000
@@ -160,11 +159,10 @@ def _median(costs: Sequence[Cost]) -> Cost:
 
 def section(measured: dict[int, dict[str, Cost]], repeats: int) -> str:
     """The text for `RESULTS.md`."""
-    machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     lines = [
         "## Input contract",
         "",
-        f"`python -m benchmarks.contract` on {machine}. Book reviews of 8 columns",
+        f"`python -m benchmarks.contract` on {machine()}. Book reviews of 8 columns",
         f"and about 600 bytes, 13 expectations. Median of {repeats}, each in a process of its own, imports included;",
         "memory is the highest.",
         "",
@@ -194,7 +192,7 @@ def main() -> None:
         return
     measured = {size: measure(size, arguments.repeats) for size in arguments.megabytes}
     text = section(measured, arguments.repeats)
-    write_section(text, RESULTS)
+    write_section(text)
     sys.stdout.write(text)
 
 

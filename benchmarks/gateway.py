@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import http.client
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -23,7 +22,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
+from benchmarks.results import machine, write_section
+
 SHIPPED = Path(__file__).parent.parent / "deployments" / "apim"
 
 JOB = "/workspaces/w/services/s/jobs/0123456789abcdef0123456789abcdef"
@@ -246,7 +246,7 @@ def section(measured: Measured) -> str:
     lines = [
         "## Gateway",
         "",
-        f"`python -m benchmarks.gateway` on {_machine()}. A small call is a status of {len(STATUS)} bytes,",
+        f"`python -m benchmarks.gateway` on {machine()}. A small call is a status of {len(STATUS)} bytes,",
         f"{measured.n_calls:,} calls of each kind in turn on kept connections; the backend is an asyncio server that",
         "answers at once.",
         "",
@@ -282,22 +282,6 @@ def _large_row(measured: Measured, what: str) -> str:
     return f"| {what} | {direct:,.0f} | {through:,.0f} |"
 
 
-def write_section(text: str, path: Path) -> None:
-    """Replace the section of the same heading, or add it at the end."""
-    heading = text.partition("\n")[0]
-    existing = path.read_text(encoding="utf-8") if path.exists() else "# Results\n"
-    pattern = re.compile(rf"^{re.escape(heading)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
-    if pattern.search(existing):
-        written = pattern.sub(lambda _: text + "\n", existing)
-    else:
-        written = f"{existing.rstrip()}\n\n{text}"
-    path.write_text(written.rstrip() + "\n", encoding="utf-8")
-
-
-def _machine() -> str:
-    return f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-
-
 def main() -> None:
     """Measure and write, or be the backend of a measurement."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -308,7 +292,7 @@ def main() -> None:
         asyncio.run(serve_backend())
         return
     text = section(measure(arguments.calls))
-    write_section(text, RESULTS)
+    write_section(text)
     sys.stdout.write(text)
 
 
