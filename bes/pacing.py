@@ -109,7 +109,7 @@ class Pacing:
         return left if left > plan.near * expected else max(plan.near * expected, -plan.share * left)
 
     def _age_seconds(self, state: JobState) -> float:
-        start = _moment(state.start_time)
+        start = moment_of(state.start_time)
         # Clocks differ: the caller bounds it by what its own clock says.
         return 0.0 if start is None else max((self._now() - start).total_seconds(), 0.0)
 
@@ -124,11 +124,12 @@ def run_seconds(state: JobState) -> float | None:
 
 def seconds_between(start: str | None, end: str | None) -> float | None:
     """From one time that the service tells to another; None where one of them is not told."""
-    first, last = _moment(start), _moment(end)
+    first, last = moment_of(start), moment_of(end)
     return None if first is None or last is None else max((last - first).total_seconds(), 0.0)
 
 
-def _moment(text: str | None) -> datetime | None:
+def moment_of(text: str | None) -> datetime | None:
+    """A time that the service tells; None where it is none."""
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:

@@ -50,6 +50,8 @@ class Attempt(Record):
         number: From 1, over all generations; part of the output's name.
         session: The execution that began it.
         orphan_possible: A job may exist whose id is lost. It was never started, so it scores nothing.
+        status_calls: How often its status was asked for by the execution that noticed its end.
+        noticed_after_seconds: From its end to that moment.
         cause: Why nothing came of it, in our words.
         details: What the web service said, in its words.
         verdict: Its rows are scored in halves from here on, or its only row is refused; written together with the end,
@@ -75,6 +77,8 @@ class Attempt(Record):
     service_created_at: str | None = None
     service_start_time: str | None = None
     service_end_time: str | None = None
+    status_calls: int | None = None
+    noticed_after_seconds: float | None = None
     output_sha256: str | None = None
     output_size_bytes: int | None = None
     output_rows: int | None = None

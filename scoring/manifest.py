@@ -26,7 +26,13 @@ class InputFile(_Entry):
 
 
 class JobEntry(_Entry):
-    """One shard and the job that scored it; `part` names which part of it, where it was halved."""
+    """One shard and the job that scored it.
+
+    Args:
+        part: Which part of the shard it is, where that was halved.
+        status_calls: How often its status was asked for.
+        noticed_after_seconds: From the job's end to the moment at which its status told of it.
+    """
 
     index: int
     part: str = ""
@@ -42,6 +48,8 @@ class JobEntry(_Entry):
     created_at: str | None
     start_time: str | None
     end_time: str | None
+    status_calls: int | None = None
+    noticed_after_seconds: float | None = None
 
 
 class RequeuedFrom(_Entry):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from bes.errors import InputError, IntegrityError
 from bes.files import replacing, sha256_of
+from scoring.attempts import Attempt
 from scoring.books import Books
 from scoring.contract.breaker import exceeded
 from scoring.gates.judging import Judged
@@ -183,7 +184,7 @@ def _manifest(run: OpenRun, scored: list[ScoredShard], books: Books, folder: str
         n_quarantined=books.n_quarantined,
         n_refused=books.n_refused,
         n_failed=books.n_failed,
-        jobs=[job_entry(shard) for shard in scored],
+        jobs=[job_entry(shard, run.journal_of(shard.job.shard).last) for shard in scored],
         started_at=plan.started_at,
         ended_at=ended_at,
         duration_seconds=round((ended_at - plan.started_at).total_seconds(), 3),
@@ -198,8 +199,13 @@ def _manifest(run: OpenRun, scored: list[ScoredShard], books: Books, folder: str
     )
 
 
-def job_entry(scored: ScoredShard) -> JobEntry:
-    """What a manifest says of a shard and its job."""
+def job_entry(scored: ScoredShard, attempt: Attempt | None = None) -> JobEntry:
+    """What a manifest says of a shard and its job.
+
+    Args:
+        scored: The shard.
+        attempt: What the journal knows of it, which has how the job was polled.
+    """
     job, state = scored.job, scored.state
     return JobEntry(
         index=job.shard.index,
@@ -216,4 +222,6 @@ def job_entry(scored: ScoredShard) -> JobEntry:
         created_at=state.created_at,
         start_time=state.start_time,
         end_time=state.end_time,
+        status_calls=attempt.status_calls if attempt else None,
+        noticed_after_seconds=attempt.noticed_after_seconds if attempt else None,
     )

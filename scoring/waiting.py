@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from bes.client import BesClient
 from bes.errors import NotFound
@@ -11,12 +13,19 @@ from bes.polling import JobFeed, PollingPlan, poll_jobs
 from bes.protocol import JobState, JobStatus
 from scoring.attempts import AttemptState, Verdict
 from scoring.failures import is_about_rows, is_job_gone
+from scoring.noticing import noticed_after_seconds
 from scoring.open_run import OpenRun
 from scoring.plan import Job
 from scoring.shard_journal import ShardJournal
 from scoring.shards import Shard
 
 logger = logging.getLogger(__name__)
+
+_ENDS = {
+    JobStatus.FINISHED: AttemptState.FINISHED,
+    JobStatus.FAILED: AttemptState.FAILED,
+    JobStatus.CANCELLED: AttemptState.CANCELLED,
+}
 
 
 class StartedJobs:
@@ -117,14 +126,21 @@ class _Wait:
         self._client = client
         self._started = started
         self._on_end = on_end
+        self._calls: Counter[str] = Counter()
+        self._alive_at: dict[str, datetime] = {}
 
     def read_status(self, job_id: str) -> JobState:
+        asked_at = datetime.now(UTC)
+        self._calls[job_id] += 1
         try:
-            return self._client.status(job_id)
+            state = self._client.status(job_id)
         except NotFound as error:
             if not is_job_gone(error):
                 raise
             return JobState(status=JobStatus.CANCELLED, details=f"The web service does not know the job: {error.what}")
+        if not state.status.has_ended:
+            self._alive_at[job_id] = asked_at
+        return state
 
     def judge(self, job_id: str, state: JobState) -> JobState:
         """Cancel a job that has passed a deadline."""
@@ -148,7 +164,7 @@ class _Wait:
         job = self._started.job(job_id)
         logger.info("job %s of %s is %s", job_id, job.shard.label, state.status)
         if state.status.has_ended:
-            _note_end(self._run.journal_of(job.shard), state)
+            self._note_end(self._run.journal_of(job.shard), job_id, state)
 
     def ended(self, job_id: str, state: JobState) -> None:
         # Links to results are of no use here, and a signature in them would be handed on.
@@ -156,22 +172,21 @@ class _Wait:
         self._on_end(job, ended)
         self._started.on_end(job, ended)
 
-
-def _note_end(journal: ShardJournal, state: JobState) -> None:
-    ends = {
-        JobStatus.FINISHED: AttemptState.FINISHED,
-        JobStatus.FAILED: AttemptState.FAILED,
-        JobStatus.CANCELLED: AttemptState.CANCELLED,
-    }
-    with journal.lock:
-        journal.change(
-            ends[state.status],
-            details=state.details,
-            verdict=_verdict(journal.shard, state),
-            service_created_at=state.created_at,
-            service_start_time=state.start_time,
-            service_end_time=state.end_time,
-        )
+    def _note_end(self, journal: ShardJournal, job_id: str, state: JobState) -> None:
+        noticed_at, alive_at = datetime.now(UTC), self._alive_at.get(job_id)
+        with journal.lock:
+            attempt = journal.last
+            late = noticed_after_seconds(attempt, state, alive_at=alive_at, noticed_at=noticed_at) if attempt else None
+            journal.change(
+                _ENDS[state.status],
+                details=state.details,
+                verdict=_verdict(journal.shard, state),
+                service_created_at=state.created_at,
+                service_start_time=state.start_time,
+                service_end_time=state.end_time,
+                status_calls=self._calls[job_id],
+                noticed_after_seconds=late,
+            )
 
 
 def _verdict(shard: Shard, state: JobState) -> Verdict | None:

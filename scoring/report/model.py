@@ -126,12 +126,19 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    """How fast rows went through; None where nothing was measured."""
+    """How fast rows went through, and how their jobs were polled; None where nothing was measured.
+
+    Args:
+        status_calls: Of a job, mean.
+        noticed_seconds: From a job's end to its being noticed, mean.
+    """
 
     rows_per_second: float | None
     rows_per_second_of_a_job: float | None
     median_queued_seconds: float | None
     median_running_seconds: float | None
+    status_calls: float | None
+    noticed_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

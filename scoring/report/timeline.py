@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
-from statistics import median
+from statistics import mean, median
 
 from scoring.attempts import Attempt, AttemptState, Verdict
 from scoring.report.figures import LONGEST_NAME, short
@@ -72,11 +72,18 @@ def throughput_of(stories: Iterable[ShardStory], *, n_scored: int, seconds: floa
         rows_per_second_of_a_job=_median([n_rows / ran for n_rows, ran in running if ran]),
         median_queued_seconds=_median([waited for waited in queued if waited is not None]),
         median_running_seconds=_median([ran for _, ran in running if ran is not None]),
+        status_calls=_mean([last.status_calls for _, last in home]),
+        noticed_seconds=_mean([last.noticed_after_seconds for _, last in home]),
     )
 
 
 def _median(values: Sequence[float]) -> float | None:
     return median(values) if values else None
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mean(known) if known else None
 
 
 def _lane(story: ShardStory, session: str, began_at: datetime, ended_at: datetime) -> Lane:

@@ -47,10 +47,14 @@ def test_what_is_planned_is_what_a_run_does_and_planning_touches_nothing(
     after = told(cli("plan", *OPTIONS, environment=stack_environment))
     assert (after["state"], after["based_on"]) == ("published", before["publishes"])
     assert after["expected_seconds"] == pytest.approx(ran["duration_seconds"], abs=0.1)
-    calls = json.loads((tmp_path / "runs" / str(ran["run_key"]) / "manifest.json").read_text())["gateway_calls"]
+    manifest = json.loads((tmp_path / "runs" / str(ran["run_key"]) / "manifest.json").read_text())
+    calls = manifest["gateway_calls"]
     # The session's runs ask RRS for the golden rows, and leave their job out.
     assert (calls["submit"], calls["start"], calls["execute"]) == (4, 4, 1)
     assert after["gateway_calls"] == 9 + calls["status"]
+    assert sum(job["status_calls"] for job in manifest["jobs"]) == calls["status"]
+    # Nothing foretells the end of these, so it is looked for after pauses that grow with the time that they take.
+    assert all(0 <= job["noticed_after_seconds"] < ran["duration_seconds"] / 2 for job in manifest["jobs"])
     assert blobs() == names
 
 

@@ -116,6 +116,16 @@ def test_a_run_of_which_little_is_known_has_a_page_too():
     assert "Name one." in page
 
 
+def test_how_jobs_were_polled_is_one_line():
+    polled = [
+        attempt().model_copy(update={"status_calls": calls, "noticed_after_seconds": seconds})
+        for calls, seconds in ((3, 0.5), (4, 1.5), (None, None))
+    ]
+    page = as_html(report_of(known(stories=[story(str(index), one) for index, one in enumerate(polled)])))
+
+    assert "3.5 status calls a job; the end of a job is noticed after 1.0 s." in page
+
+
 @pytest.mark.parametrize(
     "counts",
     [(0, 0, 0, 0, 0), (0, 100, 0, 0, 0), (5, 0, 0, 0, 5)],
