@@ -108,6 +108,7 @@ class Manifest(_Entry):
         requeued_from: The versions that it was made from by `requeue`, the oldest first.
         gates: What was asked before it was published.
         gateway_calls: Through the gateway, by the execution that published it, by what they were for.
+        stages: Seconds of that execution by stage, in all its duration; see `scoring.stages`.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -138,6 +139,7 @@ class Manifest(_Entry):
     requeued_from: tuple[RequeuedFrom, ...] = ()
     gates: tuple[GateResult, ...] = ()
     gateway_calls: dict[str, int] | None = None
+    stages: dict[str, float] | None = None
 
     def write(self, path: Path) -> None:
         """Write to `path`, whole or not at all."""

@@ -19,6 +19,7 @@ from scoring.plan import RunPlan
 from scoring.settings import RunSettings
 from scoring.shard_journal import ShardJournal
 from scoring.shards import Shard
+from scoring.stages import Stages
 from scoring.stopping import Stop
 from scoring.versions import version_folder
 
@@ -72,6 +73,7 @@ class OpenRun:
         # What the service took for a row in the last good run, in seconds; set by whoever knows of one.
         self.seconds_per_row: float | None = None
         self.clocks = JobClocks(deadlines, time.monotonic)
+        self.stages = Stages()
 
     @property
     def is_published(self) -> bool:

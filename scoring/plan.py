@@ -97,6 +97,7 @@ class RunPlan:
         tolerance: How many rows that are not scored the run bears; those that the web service refuses count as well.
         golden: The contract's rows whose output is known.
         gates: What is asked before it is published; None where nobody has said.
+        planned_at: When it was made; None where it was not made from input files.
     """
 
     run_key: str
@@ -115,6 +116,7 @@ class RunPlan:
     data_docs_index: Path
     findings_by_rule: pd.DataFrame
     started_at: datetime
+    planned_at: datetime | None = None
     contract_file: Path | None = None
     tolerance: Tolerance = field(default_factory=Tolerance)
     golden: tuple[GoldenRow, ...] = ()

@@ -19,6 +19,7 @@ from scoring.plan import Outcome, RunPlan, ScoredShard
 from scoring.predictions import merge_predictions
 from scoring.refused import write_quarantine
 from scoring.report.occasions import HTML, REPORT, report_of_published, wrote_report
+from scoring.stages import Stage
 from scoring.version_files import (
     PREDICTIONS,
     QUARANTINE,
@@ -196,7 +197,16 @@ def _manifest(run: OpenRun, scored: list[ScoredShard], books: Books, folder: str
         run_date=run.record.run_date,
         published=folder,
         gateway_calls={priority.name.lower(): n for priority, n in sorted(run.governor.n_calls.items())},
+        stages=_stages(run, ended_at),
     )
+
+
+def _stages(run: OpenRun, ended_at: datetime) -> dict[str, float]:
+    plan = run.plan
+    if plan.planned_at is not None:
+        run.stages.note(Stage.VALIDATE, plan.started_at, plan.planned_at)
+    run.stages.note_jobs(attempt for journal in run.journals() for attempt in journal.attempts)
+    return run.stages.seconds(plan.started_at, ended_at)
 
 
 def job_entry(scored: ScoredShard, attempt: Attempt | None = None) -> JobEntry:

@@ -130,6 +130,7 @@ def plan_run(work: Work, settings: RunSettings) -> RunPlan:
         data_docs_index=checked.docs_index,
         findings_by_rule=summarise(checked.findings),
         started_at=work.started_at,
+        planned_at=datetime.now(UTC),
         contract_file=work.contract_file,
         tolerance=contract.tolerance,
         sensitive=contract.sensitive,

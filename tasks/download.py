@@ -8,6 +8,7 @@ from bes.protocol import JobState
 from scoring.open_run import OpenRun
 from scoring.outputs import take_output
 from scoring.plan import Job, ScoredShard
+from scoring.stages import Stage
 from tasks.events import tell_bad_output
 
 
@@ -20,7 +21,8 @@ from tasks.events import tell_bad_output
 def download_output(job: Job, state: JobState, run: OpenRun) -> ScoredShard | None:
     """Bring the output home into the run's working folder; None when it is not whole and the shard is tried again."""
     try:
-        scored = take_output(run, job, state)
+        with run.stages.during(Stage.DOWNLOAD):
+            scored = take_output(run, job, state)
     except (NotFound, IntegrityError):
         tell_bad_output(run, job)
         raise

@@ -6,6 +6,7 @@ from prefect.cache_policies import NO_CACHE
 from scoring import jobs
 from scoring.open_run import OpenRun
 from scoring.shards import Shard
+from scoring.stages import Stage
 
 
 # No retries: the storage SDK repeats what can pass by itself, and one layer is enough.
@@ -16,4 +17,5 @@ from scoring.shards import Shard
 )
 def upload_shard(shard: Shard, run: OpenRun) -> str:
     """Upload what the web service is given; returns the blob's name."""
-    return jobs.upload_shard(run, shard)
+    with run.stages.during(Stage.UPLOAD):
+        return jobs.upload_shard(run, shard)

@@ -55,6 +55,8 @@ def test_what_is_planned_is_what_a_run_does_and_planning_touches_nothing(
     assert sum(job["status_calls"] for job in manifest["jobs"]) == calls["status"]
     # Nothing foretells the end of these, so it is looked for after pauses that grow with the time that they take.
     assert all(0 <= job["noticed_after_seconds"] < ran["duration_seconds"] / 2 for job in manifest["jobs"])
+    assert sum(manifest["stages"].values()) == pytest.approx(manifest["duration_seconds"], abs=0.05)
+    assert all(manifest["stages"][stage] > 0 for stage in ("validate", "upload", "service", "merge", "gates"))
     assert blobs() == names
 
 
