@@ -13,6 +13,9 @@ from statistics import median
 
 from bes.protocol import JobState, JobStatus
 
+_LIKE = 3
+"""Jobs of which one has up to so many times the work of the other foretell each other's time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacingPlan:
@@ -22,14 +25,23 @@ class PacingPlan:
         first_seconds: Before the first question, and no pause is shorter.
         longest_seconds: No pause is longer, so that a job that fails early or hangs is noticed.
         share: Each pause is this part of the time that the job has taken, while nothing foretells its end.
-        near: Around its expected end, each pause is this part of its expected run time.
+        long_share: The same once such a pause has grown to `long_seconds`.
+        long_seconds: See `long_share`.
+        early: A foretold end is looked for from this part of the expected run time before it; like jobs differ by as
+            much.
+        near: Around it, each pause is this part of the expected run time, and at most `near_seconds`.
+        near_seconds: See `near`.
         jitter: Each pause is longer or shorter by up to this part, so that clients do not ask in step.
     """
 
     first_seconds: float = 0.3
     longest_seconds: float = 60.0
     share: float = 0.25
-    near: float = 0.04
+    long_share: float = 0.05
+    long_seconds: float = 10.0
+    early: float = 0.06
+    near: float = 0.02
+    near_seconds: float = 5.0
     jitter: float = 0.1
 
 
@@ -68,8 +80,10 @@ class Pacing:
         self._work_of = work_of
         self._chance = chance
         self._tracks: dict[str, _Track] = {}
-        # So many that a slow one changes little, and so few that a service that became slower is followed.
-        self._paces: deque[float] = deque([] if seconds_per_unit is None else [seconds_per_unit], maxlen=15)
+        self._seconds_per_unit = seconds_per_unit
+        # Work and seconds; so many that a slow one changes little, and so few that a service that became slower is
+        # followed.
+        self._done: deque[tuple[float, float]] = deque(maxlen=15)
 
     def first(self, job_id: str) -> float:
         """When to ask for a job that was just started."""
@@ -90,23 +104,34 @@ class Pacing:
         self._tracks.pop(job_id, None)
         seconds = run_seconds(state)
         if state.status is JobStatus.FINISHED and seconds is not None:
-            self._paces.append(seconds / self._work_of(job_id))
+            self._done.append((self._work_of(job_id), seconds))
 
     def _pause(self, job_id: str, now: float) -> float:
-        plan = self._plan
-        seconds = self._wanted(self._tracks[job_id], self._expected_seconds(job_id), now)
+        plan, expected = self._plan, self._expected_seconds(job_id)
+        seconds = self._wanted(self._tracks[job_id], expected, now)
         bounded = min(max(seconds, plan.first_seconds), plan.longest_seconds)
-        return bounded * (1 + plan.jitter * (2 * self._chance() - 1))
+        # A long pause that was chosen well is not to miss its end by a part of its length.
+        jitter = plan.jitter * bounded if expected is None else min(plan.jitter * bounded, self._near(expected))
+        return bounded + jitter * (2 * self._chance() - 1)
 
     def _wanted(self, track: _Track, expected: float | None, now: float) -> float:
         plan, waited = self._plan, now - track.since
         if expected is None:
-            return plan.share * waited
+            return self._unforetold(waited)
+        first = (1 - plan.early) * expected
         if track.running_since is None:
             # Should it begin this moment, it still takes that long.
-            return max(expected, plan.share * waited)
-        left = track.running_since + expected - now
-        return left if left > plan.near * expected else max(plan.near * expected, -plan.share * left)
+            return max(first, self._unforetold(waited))
+        ran, near = now - track.running_since, self._near(expected)
+        return first - ran if first - ran > near else max(near, self._unforetold(ran - expected))
+
+    def _unforetold(self, seconds: float) -> float:
+        """The pause after so many seconds about which nothing was foretold."""
+        plan = self._plan
+        return min(plan.share * seconds, max(plan.long_seconds, plan.long_share * seconds))
+
+    def _near(self, expected: float) -> float:
+        return min(self._plan.near * expected, self._plan.near_seconds)
 
     def _age_seconds(self, state: JobState) -> float:
         start = moment_of(state.start_time)
@@ -114,7 +139,16 @@ class Pacing:
         return 0.0 if start is None else max((self._now() - start).total_seconds(), 0.0)
 
     def _expected_seconds(self, job_id: str) -> float | None:
-        return median(self._paces) * self._work_of(job_id) if self._paces else None
+        work = self._work_of(job_id)
+        # What each job takes whatever its work is foretells nothing for one of another size.
+        like = [seconds / done for done, seconds in self._done if is_like(done, work)]
+        pace = median(like) if like else self._seconds_per_unit
+        return None if pace is None else pace * work
+
+
+def is_like(work: float, other: float) -> bool:
+    """Whether jobs of so much work foretell each other's time: of small ones it is what any job takes."""
+    return work <= _LIKE * other and other <= _LIKE * work
 
 
 def run_seconds(state: JobState) -> float | None:

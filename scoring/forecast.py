@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bes.documents import Documents
 from bes.errors import ConfigurationError
-from bes.pacing import seconds_between
+from bes.pacing import is_like, seconds_between
 from scoring.csv_text import header_as_csv, rows_as_csv
 from scoring.journal import Journal, RunState
 from scoring.last_good import LastGood, last_good
@@ -101,7 +101,7 @@ def consult_last_good(run: OpenRun) -> None:
         return
     last = last_good(run.journal.documents, run.plan.contract)
     require_budget(run.plan, last, run.settings)
-    run.seconds_per_row = seconds_per_row(last)
+    run.seconds_per_row = seconds_per_row(last, n_rows=max(shard.n_rows for shard in run.plan.shards))
 
 
 def require_budget(plan: RunPlan, last: LastGood | None, settings: RunSettings) -> None:
@@ -118,11 +118,18 @@ def require_budget(plan: RunPlan, last: LastGood | None, settings: RunSettings) 
         )
 
 
-def seconds_per_row(last: LastGood | None) -> float | None:
-    """What the web service took for a row in the last good run; None where it does not tell."""
+def seconds_per_row(last: LastGood | None, *, n_rows: int) -> float | None:
+    """What the web service took for a row in the last good run; None where it does not tell.
+
+    Args:
+        last: The last good run.
+        n_rows: Of the jobs that are to come. What jobs of another size took foretells nothing for them.
+    """
     jobs = last.manifest.jobs if last is not None else []
     paces = [
-        seconds / job.n_rows for job in jobs if (seconds := seconds_between(job.start_time, job.end_time)) is not None
+        seconds / job.n_rows
+        for job in jobs
+        if is_like(job.n_rows, n_rows) and (seconds := seconds_between(job.start_time, job.end_time)) is not None
     ]
     return median(paces) if paces else None
 
