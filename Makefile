@@ -7,8 +7,9 @@ AZURITE := deployments/azurite
 TEST_PROCESSES ?= 3
 
 # One section of benchmarks/RESULTS.md each; of some the larger sizes are left to bench-full.
-BENCHMARKS := gateway contract
+BENCHMARKS := gateway contract polling end_to_end
 bench_contract := --megabytes 10 100
+bench_end_to_end := --sizes 10rows 10MB 100MB
 bench_full_contract := --megabytes 10 100 1000 4000
 
 .DEFAULT_GOAL := help
