@@ -7,16 +7,13 @@ imports included. Writes the section "Input contract" of `benchmarks/RESULTS.md`
 """
 
 import argparse
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.apart import Cost, run_apart
 from benchmarks.results import machine, write_section
 from benchmarks.reviews import contract_document, write_reviews
 
@@ -27,15 +24,6 @@ _FLOOR_BLOCK_BYTES = 4 << 20
 _FAULT_SHARE = 0.001
 _OURS = "our pass, with quarantine"
 _WITH_FAULTS = f"our pass, {_FAULT_SHARE:.1%} of the records wrong"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """Of one process."""
-
-    cpu_seconds: float
-    wall_seconds: float
-    peak_mib: float
 
 
 def floor(path: Path, _folder: Path) -> None:
@@ -117,21 +105,10 @@ WAYS: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
-def run_apart(way: str, path: Path) -> Cost:
+def cost_of(way: str, path: Path) -> Cost:
     """One way in a process of its own."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        command = [sys.executable, "-m", "benchmarks.contract", "--way", way, str(path), folder]
-        began = time.monotonic()
-        process = subprocess.Popen(command)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"{way!r} ended with {process.returncode} on {path.name}")
-        return Cost(
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
-            wall_seconds=time.monotonic() - began,
-            peak_mib=usage.ru_maxrss / 1024,
-        )
+        return run_apart([sys.executable, "-m", "benchmarks.contract", "--way", way, str(path), folder])
 
 
 def measure(megabytes: int, repeats: int) -> dict[str, Cost]:
@@ -143,9 +120,9 @@ def measure(megabytes: int, repeats: int) -> dict[str, Cost]:
         costs: dict[str, list[Cost]] = {way: [] for way in chosen}
         for _ in range(repeats):
             for way in chosen:
-                costs[way].append(run_apart(way, path))
+                costs[way].append(cost_of(way, path))
         write_reviews(path, megabytes * MEGABYTE, fault_share=_FAULT_SHARE)
-        costs[_WITH_FAULTS] = [run_apart(_OURS, path) for _ in range(repeats)]
+        costs[_WITH_FAULTS] = [cost_of(_OURS, path) for _ in range(repeats)]
     return {way: _median(of) for way, of in costs.items()}
 
 
@@ -154,6 +131,7 @@ def _median(costs: Sequence[Cost]) -> Cost:
         cpu_seconds=statistics.median(cost.cpu_seconds for cost in costs),
         wall_seconds=statistics.median(cost.wall_seconds for cost in costs),
         peak_mib=max(cost.peak_mib for cost in costs),
+        began_at=costs[0].began_at,
     )
 
 

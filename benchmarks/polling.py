@@ -81,9 +81,9 @@ def section(measured: Mapping[int, Mapping[str, Polled]], live: Mapping[float, M
             "## Polling",
             "",
             f"`python -m benchmarks.polling` on {machine()}. Status calls of a job; mean seconds from",
-            "its end to the client's going on, and what part of its length that is. In fake time, through the poller of a",
-            f"run, {n} jobs of each length, which spread by {_SPREAD:.0%}. A pace is known from the run before, or from",
-            "the first jobs of this one. azmlclient sleeps once more when it has the result.",
+            "its end to the client's going on, and what part of its length that is. In fake time, through the poller",
+            f"of a run, {n} jobs of each length, which spread by {_SPREAD:.0%}. A pace is known from a run before, or",
+            "from the first jobs of this one. azmlclient sleeps once more when it has the result.",
             "",
             *_table(measured),
             "",
@@ -120,9 +120,8 @@ def _verdicts(measured: Mapping[int, Mapping[str, Polled]]) -> list[str]:
                 if by_loop[our].n_calls <= by_loop[peer].n_calls
                 and by_loop[our].delay_seconds <= by_loop[peer].delay_seconds
             ]
-            lines.append(
-                f"- {our}, beside {peer}: no more calls and no longer delay at {', '.join(met) or 'no length'}."
-            )
+            where = f"at {', '.join(met)}" if met else "at no length"
+            lines.append(f"- {our}, beside {peer}: no more calls and a shorter delay {where}.")
     return lines
 
 
