@@ -21,6 +21,7 @@ from azure.storage.blob import BlobServiceClient
 
 from deployments.automations import ALARMS, AlarmFile
 from deployments.processes import ChildProcess
+from tests.patient import patient_session
 from tests.waiting import eventually
 
 # Prefect's own waits add up, and a loaded machine takes a multiple.
@@ -42,12 +43,7 @@ class Server:
     api: str
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        for _ in range(10):
-            answer = requests.request(method, f"{self.api}/{path}", json=body, timeout=60)
-            if answer.status_code != 503:
-                break
-            # The database is locked by others for longer than the server waits; nothing was done.
-            time.sleep(1)
+        answer = patient_session().request(method, f"{self.api}/{path}", json=body, timeout=60)
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
 

@@ -353,7 +353,7 @@ def start_run(extract: str, environment: dict[str, str], repository: Path, tmp_p
     )
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signal_number", sampled([signal.SIGINT, signal.SIGTERM], 1))
 def test_a_run_that_is_interrupted_while_its_jobs_wait_cancels_them_at_the_service(
     stack_environment: dict[str, str],
     endpoint: EndpointSettings,
@@ -482,6 +482,7 @@ def test_a_run_in_the_background_of_a_script_cancels_its_jobs_when_it_is_termina
         assert client.status(job_id).status is JobStatus.CANCELLED
 
 
+@pytest.mark.slow
 def test_what_serve_prints_lets_another_terminal_run_beside_it(repository: Path, tmp_path: Path):
     environment = {**os.environ, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")}
     serve = [sys.executable, "-m", "deployments.cli", "serve"]

@@ -20,6 +20,7 @@ from prefect.utilities.templating import apply_values
 
 from deployments.prefect_file import load_flows, read_prefect_file
 from tests.campaigns import sampled
+from tests.patient import patient_session
 
 FILE = "deployments/prefect.containers.yaml"
 
@@ -139,7 +140,7 @@ def test_prefect_deploys_the_file_to_a_work_pool_of_each_type(
 ):
     api, pool = stack_environment["PREFECT_API_URL"], f"{kind}-{uuid.uuid4().hex[:8]}"
     body = {"name": pool, "type": kind, "base_job_template": template(repository, kind)}
-    made = requests.post(f"{api}/work_pools/", json=body, timeout=60)
+    made = patient_session().post(f"{api}/work_pools/", json=body, timeout=60)
     assert made.ok, made.text
     # Under names of their own, since other tests deploy to the same server; and without schedules.
     text = (repository / FILE).read_text()

@@ -16,7 +16,6 @@ import pytest
 import vowpalwabbit
 
 from deployments.stack import LocalStack
-from tests.campaigns import sampled
 
 # Brings loopback up in a new network namespace (SIOCSIFFLAGS, IFF_UP | IFF_RUNNING), then becomes the demo.
 OFFLINE = """
@@ -110,7 +109,8 @@ def test_the_demo_scores_the_sample_twice_alike_also_without_network_and_equals_
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", sampled(["uploaded", "web service: embedded", "starting the Prefect server"], 1))
+@pytest.mark.parametrize("moment", ["starting the Prefect server", "web service: embedded", "uploaded"])
+@pytest.mark.slow
 def test_an_interrupted_demo_leaves_no_process_and_no_half_result(
     repository: Path, tmp_path: Path, signal_number: signal.Signals, moment: str
 ):

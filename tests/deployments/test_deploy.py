@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +25,7 @@ from bes.settings import EndpointSettings
 from deployments.embedded import Surroundings, environment_of
 from deployments.processes import ChildProcess
 from deployments.stack import LocalStack
+from tests.patient import patient_session
 
 # Flow processes and a server of their own, which a loaded machine starts in minutes.
 pytestmark = pytest.mark.timeout(1200)
@@ -71,14 +71,9 @@ class Prefect:
         return self._call("PATCH", path, body)
 
     def _call(self, method: str, path: str, body: Any) -> Any:
-        # Its database is locked now and then, on a busy machine for minutes; then nothing was done.
-        (answer,) = eventually(lambda: self._answer(method, path, body))
+        answer = patient_session().request(method, f"{self.api}/{path}", json=body, timeout=240)
         answer.raise_for_status()
         return answer.json() if answer.content else None
-
-    def _answer(self, method: str, path: str, body: Any) -> list[requests.Response]:
-        answer = requests.request(method, f"{self.api}/{path}", json=body, timeout=240)
-        return [] if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE else [answer]
 
     def deployment(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = self.read(f"deployments/name/{name}")
@@ -275,6 +270,7 @@ def test_the_nightly_run_scores_the_sample_when_it_is_started_by_its_name(
     assert date.fromisoformat(latest["run_date"]) in (started, datetime.now(BERLIN).date())
 
 
+@pytest.mark.slow
 def test_each_deployment_repeats_its_steps_as_often_as_its_own_settings_say(
     prefect: Prefect,
     deploy: Deploy,
@@ -319,6 +315,7 @@ def test_each_deployment_repeats_its_steps_as_often_as_its_own_settings_say(
     assert [job["attempt"] for job in manifest["jobs"]] == [1]
 
 
+@pytest.mark.slow
 def test_after_an_outage_the_latest_missed_run_does_the_work_and_the_others_end_as_skipped(
     prefect: Prefect, deploy: Deploy, worker: None, environment: dict[str, str], tmp_path: Path
 ):
@@ -351,6 +348,7 @@ def test_after_an_outage_the_latest_missed_run_does_the_work_and_the_others_end_
     assert "could begin only" in late["state"]["message"]
 
 
+@pytest.mark.slow
 def test_deploying_again_removes_what_left_the_file_and_leaves_paused_what_was_paused(
     prefect: Prefect, deployed: dict[str, Any], deploy: Deploy, tmp_path: Path
 ):
@@ -390,6 +388,7 @@ def test_deploying_again_removes_what_left_the_file_and_leaves_paused_what_was_p
     assert prefect.deployment("batch-scoring/nightly")["schedules"], "another pool's deployments are left alone"
 
 
+@pytest.mark.slow
 def test_when_prefect_stops_halfway_it_is_told_what_is_deployed(
     prefect: Prefect, deployed: dict[str, Any], deploy: Deploy, tmp_path: Path
 ):
@@ -426,6 +425,7 @@ def test_what_is_missing_is_told_before_anything_is_deployed(
     assert prefect.deployment("batch-scoring/nightly")["work_pool_name"] == "batch-scoring"
 
 
+@pytest.mark.slow
 def test_a_run_ends_well_although_the_server_is_away_until_it_has_published(
     prefect: Prefect,
     deployed: dict[str, Any],

@@ -60,6 +60,7 @@ def test_what_is_planned_is_what_a_run_does_and_planning_touches_nothing(
     assert blobs() == names
 
 
+@pytest.mark.slow
 def test_a_run_over_its_budget_is_planned_and_not_begun(cli: RunCli, blobs, stack_environment: dict[str, str]):
     limit = {"BATCH_SCORING_RUN_MAX_JOBS": "3", "BATCH_SCORING_RUN_MAX_GATEWAY_CALLS": "20"}
     planned = cli("plan", *OPTIONS, environment={**stack_environment, **limit})

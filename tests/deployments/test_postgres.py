@@ -112,6 +112,7 @@ def team_server(repository: Path, tmp_path: Path, postgres: Postgres) -> Iterato
         yield api
 
 
+@pytest.mark.slow
 def test_a_nightly_run_is_recorded_by_a_server_on_postgresql(
     repository: Path,
     tmp_path: Path,

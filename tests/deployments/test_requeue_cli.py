@@ -130,6 +130,7 @@ def test_the_quarantine_may_be_mended_in_its_own_place(
     assert records(scored["quarantine"]) == lines[1:]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_requeued_ends_in_one_line_and_exit_code_2(
     cli: RunCli, stack_environment: dict[str, str], scored: dict[str, Any], tmp_path: Path
 ):

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
+
+from tests.patient import patient_session
 
 RUN, REQUEUE, SWEEP = "batch-scoring/on-demand", "requeue/on-demand", "sweep/hourly"
 BACKFILL, WATCH = "batch-scoring/backfill", "input-watch/daily"
@@ -29,10 +29,7 @@ class Forms:
 
     def __init__(self, api: str) -> None:
         self.api = api
-        self.session = requests.Session()
-        # Its database is locked at times, as that of a busy machine is.
-        again = Retry(8, status_forcelist=[HTTPStatus.SERVICE_UNAVAILABLE], allowed_methods=None, backoff_factor=0.2)
-        self.session.mount("http://", HTTPAdapter(max_retries=again))
+        self.session = patient_session()
 
     def deployment(self, name: str) -> dict[str, Any]:
         answer = self.session.get(f"{self.api}/deployments/name/{name}", timeout=60)

@@ -19,6 +19,7 @@ import requests
 from prefect.settings.models.root import Settings
 
 from deployments.stack import prefect_server_settings
+from tests.patient import patient_session
 
 CHROMIUM = shutil.which("chromium")
 
@@ -64,7 +65,7 @@ class Walk:
         return line
 
     def read(self, path: str) -> Any:
-        answer = requests.get(f"{self.ui}/api/{path}", timeout=30)
+        answer = patient_session().get(f"{self.ui}/api/{path}", timeout=30)
         answer.raise_for_status()
         return answer.json()
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bes.protocol import JobStatus
+from tests.campaigns import sampled
 
 OPERATIONS = ["submit", "start", "status", "delete"]
 OUTAGES = [500, 502, 503, 504]
@@ -23,7 +24,7 @@ def operation(request: Any, work: Any, faults: Any) -> Any:
     assert [entry["fault"]["kind"] for entry in faults.served()] == (["queue"] if name == "delete" else [])
 
 
-@pytest.mark.parametrize("status", OUTAGES)
+@pytest.mark.parametrize("status", sampled(OUTAGES, 1))
 def test_an_outage_before_and_after_the_effect_is_survived(
     work: Any, undisturbed: bytes, proxy: Any, operation: str, status: int
 ):
@@ -47,7 +48,7 @@ def test_a_storm_that_is_longer_than_any_run_bears_is_outlived(work: Any, undist
     work.require_whole(undisturbed)
 
 
-@pytest.mark.parametrize("status", [429, 403])
+@pytest.mark.parametrize("status", sampled([429, 403], 1))
 def test_a_throttled_call_is_made_again_when_the_gateway_says_and_costs_no_attempt(
     work: Any, undisturbed: bytes, proxy: Any, operation: str, status: int
 ):
@@ -116,7 +117,7 @@ def test_a_quota_that_is_used_up_for_days_ends_the_run_at_once_and_leaves_its_jo
     work.require_whole(undisturbed)
 
 
-@pytest.mark.parametrize("status", [*OUTAGES, 429])
+@pytest.mark.parametrize("status", sampled([*OUTAGES, 429], 2))
 def test_a_job_that_cannot_be_cancelled_at_first_is_cancelled_all_the_same(
     work: Any, undisturbed: bytes, proxy: Any, faults: Any, status: int
 ):

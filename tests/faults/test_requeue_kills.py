@@ -122,6 +122,7 @@ def test_another_requeue_after_one_that_was_killed_finishes_what_is_decided_and_
         assert morning.keys(manifest["published"]) == KEYS[:1] + KEYS[2:]
 
 
+@pytest.mark.slow
 def test_a_rescore_after_a_requeue_that_was_killed_takes_a_generation_of_its_own(morning: Morning):
     work = morning.work
     assert work.run(**morning.order(), kill_at="upload mended before") == KILLED
@@ -140,6 +141,7 @@ def test_two_requeues_at_once_make_one_version(morning: Morning):
     morning.require_whole()
 
 
+@pytest.mark.slow
 def test_two_requeues_of_different_rows_at_once_are_both_in_the_last_version(morning: Morning):
     work = morning.work
     pids = [work.start(**morning.order(morning.fix([key], f"{key}.csv"))) for key in BAD]

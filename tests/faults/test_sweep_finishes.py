@@ -94,6 +94,7 @@ def swept(work: Work, environment: dict[str, str], repository: Path, data_dir: P
 
 # Five runs, each validated twice: twenty seconds, and minutes on a machine that is busy with other things.
 @pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_runs_that_were_killed_are_finished_and_those_that_cannot_be_are_left(
     begin: Callable[..., Work], stack_environment: dict[str, str], repository: Path, tmp_path: Path
 ):

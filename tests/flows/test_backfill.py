@@ -23,6 +23,7 @@ from prefect.workers.process import ProcessWorker
 from deployments.processes import ChildProcess
 from flows.backfill import backfill
 from flows.batch_scoring import batch_scoring
+from tests.patient import patient_session
 
 # Processes of flows take a multiple of their usual ten seconds to begin where a machine has much else to do.
 pytestmark = pytest.mark.timeout(900)
@@ -46,7 +47,7 @@ class Site:
         return post(f"{self.api}/{path}", body)
 
     def run(self, flow_run: str) -> dict[str, Any]:
-        found: dict[str, Any] = requests.get(f"{self.api}/flow_runs/{flow_run}", timeout=60).json()
+        found: dict[str, Any] = patient_session().get(f"{self.api}/flow_runs/{flow_run}", timeout=60).json()
         return found
 
     def order(self, name: str, first: str, last: str, **changes: Any) -> dict[str, Any]:
@@ -87,10 +88,7 @@ def post(url: str, body: dict[str, Any]) -> Any:
 
 
 def send(method: str, url: str, body: dict[str, Any]) -> requests.Response:
-    answer = requests.request(method, url, json=body, timeout=60)
-    if answer.status_code == requests.codes.service_unavailable:  # SQLite is locked; nothing was written
-        time.sleep(1)
-        return send(method, url, body)
+    answer = patient_session().request(method, url, json=body, timeout=60)
     assert answer.ok, answer.text
     return answer
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 import yaml
 from azure.storage.blob import BlobServiceClient
 
@@ -22,6 +21,7 @@ from bes.client import BesClient
 from bes.errors import NotFound
 from bes.settings import EndpointSettings
 from tests.campaigns import sampled
+from tests.patient import patient_session
 
 EXTRACT = "review_id,Col1,Col2\n" + "".join(f"R{number:06d},4,Review number {number}\n" for number in range(1, 8))
 
@@ -44,7 +44,7 @@ def run_flow(parameters: str, environment: dict[str, str], repository: Path) -> 
 
 
 def read(api: str, what: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    answer = requests.post(f"{api}/{what}/filter", json=body, timeout=30)
+    answer = patient_session().post(f"{api}/{what}/filter", json=body, timeout=30)
     answer.raise_for_status()
     found: list[dict[str, Any]] = answer.json()
     return found
@@ -109,6 +109,7 @@ def test_a_run_chains_its_tasks_and_leaves_artifacts_and_log_lines(
     eventually(lambda: any("is Finished" in message for message in messages()))
 
 
+@pytest.mark.slow
 def test_no_secret_reaches_the_server_the_results_or_the_terminal(
     repository: Path,
     run_environment: dict[str, str],
@@ -158,13 +159,15 @@ def test_a_run_that_fails_cancels_its_other_jobs_and_is_failed_in_prefect(
     assert list(tmp_path.glob("runs/*/.work*")) == []
     logs = read(prefect_api, "logs", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
     submitted = {line["message"].rpartition(" ")[2] for line in logs if line["message"].startswith("submitted")}
-    assert len(submitted) == 4
+    # Those that were submitted before the first one failed.
+    assert 1 <= len(submitted) <= 4
     with BesClient(endpoint) as client:
         for job_id in submitted:
             with contextlib.suppress(NotFound):
                 assert client.status(job_id).status.has_ended
 
 
+@pytest.mark.slow
 def test_a_contract_that_sends_the_wrong_column_has_every_row_refused_and_the_run_says_so(
     repository: Path, run_environment: dict[str, str], prefect_api: str, tmp_path: Path
 ):
@@ -216,6 +219,7 @@ def test_a_refused_row_is_in_the_summary_the_artifacts_and_the_quarantine(
     assert "| of them refused by the web service | 1 |" in artifacts["book-reviews-summary"]
 
 
+@pytest.mark.slow
 def test_each_shard_is_one_blob_in_and_one_blob_out_below_the_run_key(
     repository: Path, run_environment: dict[str, str], tmp_path: Path
 ):
@@ -289,6 +293,7 @@ def test_an_outage_shorter_than_the_retries_does_not_end_a_run(
     assert [entry["hit"] for entry in faults.served()] == [fault["operation"] for fault in outage]
 
 
+@pytest.mark.slow
 def test_a_submit_that_may_have_been_received_is_followed_by_another_and_the_orphan_is_written_down(
     repository: Path, run_environment: dict[str, str], faults: Any, tmp_path: Path
 ):
@@ -311,6 +316,7 @@ def test_a_submit_that_may_have_been_received_is_followed_by_another_and_the_orp
     assert (counted["state"], counted["orphan_possible"]) == ("verified", False)
 
 
+@pytest.mark.slow
 def test_a_submit_whose_answers_are_lost_again_and_again_ends_the_run(
     repository: Path, run_environment: dict[str, str], faults: Any, tmp_path: Path
 ):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from azure.storage.blob import ContainerClient
 
 from bes.client import BesClient
@@ -21,6 +20,7 @@ from deployments.processes import ChildProcess
 from deployments.stack import LocalStack
 from tests.faults.restartable import Service
 from tests.faults.storage_proxy import StorageProxy
+from tests.patient import patient_session
 
 PATIENCE_SECONDS = 180
 ROWS = [f"R{number:06d},4,Review number {number}" for number in range(1, 8)]
@@ -54,10 +54,10 @@ class Operator:
         return self._state(run)
 
     def _state(self, run: str) -> str:
-        return str(requests.get(f"{self._api}/flow_runs/{run}", timeout=30).json()["state_type"])
+        return str(patient_session().get(f"{self._api}/flow_runs/{run}", timeout=60).json()["state_type"])
 
     def _post(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = requests.post(f"{self._api}/{what}", json=body, timeout=60)
+        answer = patient_session().post(f"{self._api}/{what}", json=body, timeout=60)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -146,7 +146,7 @@ def operator(
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
     with ChildProcess("worker", command, environment=environment, log_path=tmp_path / "worker.log") as worker:
         worker.wait_until_ready(worker.printed(r"(Worker .* started!)"), deadline_seconds=PATIENCE_SECONDS)
-        flow = requests.post(f"{prefect_api}/flows/", json={"name": "batch-scoring"}, timeout=60).json()["id"]
+        flow = patient_session().post(f"{prefect_api}/flows/", json={"name": "batch-scoring"}, timeout=60).json()["id"]
         deployment = {
             "name": pool,
             "flow_id": flow,
@@ -154,7 +154,7 @@ def operator(
             "entrypoint": "flows/batch_scoring.py:batch_scoring",
             "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(repository)}}],
         }
-        made = requests.post(f"{prefect_api}/deployments/", json=deployment, timeout=60)
+        made = patient_session().post(f"{prefect_api}/deployments/", json=deployment, timeout=60)
         made.raise_for_status()
         yield Operator(prefect_api, made.json()["id"])
 

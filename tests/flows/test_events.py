@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from tasks.events import EVENTS, InputMissing, Payload, RowQuarantined, RunPublished, ShardFailed
+from tests.patient import patient_session
 from tests.waiting import eventually
 
 # All of it is one setup of three flow runs.
@@ -82,7 +83,7 @@ def events_of(api: str, tag: str) -> list[dict[str, Any]]:
         },
         "limit": 50,
     }
-    answer = requests.post(f"{api}/events/filter", json=body, timeout=30)
+    answer = patient_session().post(f"{api}/events/filter", json=body, timeout=30)
     answer.raise_for_status()
     found: list[dict[str, Any]] = answer.json()["events"]
     return found

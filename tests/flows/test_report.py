@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 from azure.storage.blob import BlobServiceClient
+
+from tests.patient import patient_session
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -88,13 +89,13 @@ class Server:
         self._api = api
 
     def read(self, what: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-        answer = requests.post(f"{self._api}/{what}/filter", json=body, timeout=30)
+        answer = patient_session().post(f"{self._api}/{what}/filter", json=body, timeout=30)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
 
     def run_of(self, path: str, folder: Path, output: str) -> Run:
-        by_input = {json.dumps(run["parameters"]["inputs"]): run for run in self.read("flow_runs", {})}
+        by_input = {json.dumps(run["parameters"].get("inputs")): run for run in self.read("flow_runs", {})}
         flow_run = by_input[json.dumps([path])]
         mine = {"flow_runs": {"id": {"any_": [flow_run["id"]]}}}
         logs = {"logs": {"flow_run_id": {"any_": [flow_run["id"]]}}, "limit": 200}

@@ -1,0 +1,16 @@
+"""Calls of a Prefect server whose database is locked at times, as that of a busy machine is."""
+
+from http import HTTPStatus
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
+
+
+def patient_session() -> requests.Session:
+    """Repeats what the server answers with 503, for some minutes; nothing was done then."""
+    session = requests.Session()
+    locked = [HTTPStatus.SERVICE_UNAVAILABLE]
+    again = Retry(20, status_forcelist=locked, allowed_methods=None, backoff_factor=0.2, backoff_max=10)
+    session.mount("http://", HTTPAdapter(max_retries=again))
+    return session
