@@ -3,28 +3,28 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, TypeVar
-
-CONNECTIONS: Final = 4
-"""Of one transfer. One connection of a wide-area link carries some 25 MB/s, and four nearly four times that."""
+from typing import TypeVar
 
 _Block = TypeVar("_Block")
 _Result = TypeVar("_Result")
 
 
-def each_block(work: Callable[[_Block], _Result], blocks: Iterable[_Block], *, n_held: int) -> Iterator[_Result]:
+def each_block(
+    work: Callable[[_Block], _Result], blocks: Iterable[_Block], *, connections: int, n_held: int
+) -> Iterator[_Result]:
     """What comes of each block, in their order, while the next ones are under way.
 
     Args:
-        work: Is done for `CONNECTIONS` of them at a time.
+        work: Is done for several of them at a time.
         blocks: Taken one by one, when there is room.
+        connections: How many at a time. One of a wide-area link carries some 25 MB/s, and four nearly four times that.
         n_held: Most blocks that have been taken and whose result has not been given.
 
     Raises:
         Exception: What `work` raised for the first block that failed; those that have not begun are left.
     """
     under_way: deque[Future[_Result]] = deque()
-    pool = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="transfer")
+    pool = ThreadPoolExecutor(connections, thread_name_prefix="transfer")
     try:
         for block in blocks:
             under_way.append(pool.submit(work, block))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import TypeVar
 
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError, IncompleteReadError
 from requests.exceptions import RequestException
 
 from bes.retry_after import seconds_of
@@ -50,7 +50,8 @@ def _asked_seconds(error: AzureError | RequestException) -> float:
 
 
 def _is_broken(error: AzureError | RequestException) -> bool:
-    # A body that ends too early comes through the SDK as it is, and wrong bytes in an answer as its plain root.
-    is_cut = isinstance(error, RequestException)
+    # A body that ends too early comes through the SDK as it is, or behind an error that says no more of it; and wrong
+    # bytes in an answer as its plain root.
+    is_cut = isinstance(error, RequestException) or isinstance(error.__context__, IncompleteReadError)
     is_wrong_here = type(error) is AzureError and str(error).startswith("MD5 mismatch")
     return is_cut or is_wrong_here or getattr(error, "error_code", None) == "Md5Mismatch"

@@ -16,11 +16,13 @@ from azure.core import MatchConditions
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, ContentSettings
 
-from bes.blocks import CONNECTIONS, each_block
+from bes.blocks import each_block
 from bes.transfers import until_whole
 
 # Measured: 8 MiB bound memory, and leave within the SDK's send deadline on slow links.
 BLOCK_BYTES: Final = 8 << 20
+
+_CONNECTIONS: Final = 4
 
 _PIECE_BYTES: Final = 1 << 20
 _ID_LENGTH: Final = 48
@@ -94,34 +96,31 @@ class _Upload:
     def __init__(self, blob: BlobClient) -> None:
         self._blob = blob
         self._staged = _staged(blob)
-        self._ids: list[str] = []
         self._digest = hashlib.sha256()
         self._size = 0
 
     def of(self, blocks: Iterable[bytes], content_type: str) -> Sent:
-        for _ in each_block(self._stage, self._missing(blocks), n_held=CONNECTIONS + 1):
-            pass
+        counted = enumerate(self._counted(blocks))
+        ids = list(each_block(self._stage, counted, connections=_CONNECTIONS, n_held=_CONNECTIONS + 1))
         sent = Sent(size_bytes=self._size, sha256=self._digest.hexdigest())
-        named = [BlobBlock(block_id) for block_id in self._ids]
+        named = [BlobBlock(block_id) for block_id in ids]
         self._blob.commit_block_list(named, match_condition=MatchConditions.IfMissing, **_labels(sent, content_type))
         return sent
 
-    def _missing(self, blocks: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:
+    def _counted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         for block in blocks:
-            block_id = self._next_id(block)
-            if block_id not in self._staged:
-                yield block_id, block
+            self._digest.update(block)
+            self._size += len(block)
+            yield block
 
-    def _next_id(self, block: bytes) -> str:
-        self._digest.update(block)
-        self._size += len(block)
-        self._ids.append(f"{len(self._ids):06d}-{hashlib.sha256(block).hexdigest()}"[:_ID_LENGTH])
-        return self._ids[-1]
-
-    def _stage(self, named: tuple[str, bytes]) -> None:
-        block_id, block = named
-        stage = partial(self._blob.stage_block, block_id, block, length=len(block), validate_content="md5")
-        until_whole(stage, self._blob.blob_name)
+    def _stage(self, numbered: tuple[int, bytes]) -> str:
+        """The id of the block, which is there now."""
+        number, block = numbered
+        block_id = f"{number:06d}-{hashlib.sha256(block).hexdigest()}"[:_ID_LENGTH]
+        if block_id not in self._staged:
+            stage = partial(self._blob.stage_block, block_id, block, length=len(block), validate_content="md5")
+            until_whole(stage, self._blob.blob_name)
+        return block_id
 
 
 def _staged(blob: BlobClient) -> frozenset[str]:
@@ -137,11 +136,18 @@ def _labels(sent: Sent, content_type: str) -> dict[str, Any]:
 
 
 def _blocks(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
-    held = bytearray()
+    held: list[memoryview] = []
+    size = 0
     for piece in pieces:
-        held += piece
-        while len(held) >= BLOCK_BYTES:
-            yield bytes(held[:BLOCK_BYTES])
-            del held[:BLOCK_BYTES]
+        rest = memoryview(piece)
+        while size + len(rest) >= BLOCK_BYTES:
+            cut = BLOCK_BYTES - size
+            block = b"".join([*held, rest[:cut]])
+            held, size, rest = [], 0, rest[cut:]
+            yield block
+            del block
+        if rest:
+            held.append(rest)
+            size += len(rest)
     if held:
-        yield bytes(held)
+        yield b"".join(held)
