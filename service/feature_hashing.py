@@ -9,12 +9,17 @@ with the original.
 """
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import mmh3
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+Text: TypeAlias = npt.NDArray[np.uint8]
+Places: TypeAlias = npt.NDArray[np.int64]
+Hashes: TypeAlias = npt.NDArray[np.uint32]
 
 NGRAM_FACTOR = np.uint32(27_942_141)
 """Vowpal Wabbit's `quadratic_constant`: an n-gram's hash is the hash before it times this, plus the next token's."""
@@ -31,17 +36,21 @@ TRIMMED = bytes(range(0x21))
 SIGNIFICANT_DIGITS = 32
 """10**32 is a multiple of 2**32, so only the last 32 digits of a number decide its value modulo 2**32."""
 
-SLICE_BYTES = 1 << 22
-"""Text held at a time. The arrays of one slice take some 30 times that at worst, which is 130 MB."""
+SLICE_BYTES = 1 << 19
+"""Text worked on at a time. What is made of it, 100 times as much at worst, is reused by the next: larger arrays
+go back to the system each time, and getting their pages anew costs more than the work."""
 
-SLICE_CELLS = 1 << 22
-"""Counters held at a time, 8 bytes each: 32 MB."""
+LONGEST_SIDE_BY_SIDE = 64
+"""Bytes of the longest token that is hashed together with all others, in one step over all of them for each 4 bytes."""
 
-MIN_SLICE_ROWS = 4096
-"""Fewer rows share too few tokens for their hashes to be worth a table."""
+N_DIGITS = 10
 
-_IS_SEPARATOR = np.zeros(256, dtype=np.bool_)
-_IS_SEPARATOR[list(SEPARATORS)] = True
+_EMPTY, _SPACE = pa.scalar("", pa.large_string()), pa.scalar(" ", pa.large_string())
+
+_PADDING = np.full(4, ord(" "), dtype=np.uint8)
+"""So that 4 bytes can be read at the place of any token's end."""
+
+_REST_MASKS = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF], dtype=np.uint32)
 
 
 def hash_features(texts: pa.StringArray, *, bits: int, ngrams: int) -> npt.NDArray[np.int32]:
@@ -63,7 +72,7 @@ def hash_features(texts: pa.StringArray, *, bits: int, ngrams: int) -> npt.NDArr
     if ngrams < 1:
         raise ValueError(f"ngrams must be 1 or more, not {ngrams!r}.")
     counts = np.zeros((len(texts), 1 << bits), dtype=np.int32)
-    for first_row, end_row in _row_slices(texts, bits=bits):
+    for first_row, end_row in _row_slices(texts):
         rows, hashes = _hash_tokens(texts.slice(first_row, end_row - first_row))
         _count_ngrams(counts[first_row:end_row], rows, hashes, ngrams=ngrams)
     return counts
@@ -79,73 +88,112 @@ def hash_token(token: bytes) -> int:
     return mmh3.hash(token, seed=0, signed=False)
 
 
-def _row_slices(texts: pa.StringArray, *, bits: int) -> Iterator[tuple[int, int]]:
-    """First and end row of slices that hold a bounded amount of text and counters, one row at least."""
-    max_rows = max(SLICE_CELLS >> bits, MIN_SLICE_ROWS)
-    sizes_bytes = pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False)
+def _row_slices(texts: pa.StringArray) -> Iterator[tuple[int, int]]:
+    """First and end row of slices that hold a bounded amount of text, one row at least."""
+    # Each row is counted as longer by one, so that the number of empty rows is bounded too.
+    sizes_bytes = pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False) + 1
     ends = np.cumsum(sizes_bytes, dtype=np.int64)
     first_row = done_bytes = 0
     while first_row < len(ends):
-        by_size = int(np.searchsorted(ends, done_bytes + SLICE_BYTES, side="right"))
-        end_row = max(first_row + 1, min(by_size, first_row + max_rows))
+        end_row = max(first_row + 1, int(np.searchsorted(ends, done_bytes + SLICE_BYTES, side="right")))
         yield first_row, end_row
         first_row, done_bytes = end_row, int(ends[end_row - 1])
 
 
-def _hash_tokens(texts: pa.StringArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-    """Row and hash of every token, in reading order. Each distinct token is hashed once."""
-    rows, tokens = _split_tokens(texts)
-    encoded = tokens.dictionary_encode()
-    distinct = encoded.dictionary.to_pylist()
-    table = np.fromiter(map(hash_token, distinct), dtype=np.uint32, count=len(distinct))
-    return rows, table[encoded.indices.to_numpy()]
+def _hash_tokens(texts: pa.StringArray) -> tuple[Places, Hashes]:
+    """Row and hash of every token, in reading order."""
+    text, bounds = _separated(texts)
+    starts, ends = _split_tokens(text)
+    rows = np.repeat(np.arange(len(texts)), np.diff(np.searchsorted(starts, bounds)))
+    hashes = _hash_side_by_side(text, starts, ends)
+    odd = np.flatnonzero(_are_odd(text, starts, ends))
+    hashes[odd] = _hash_one_by_one(text, starts[odd], ends[odd])
+    return rows, hashes
 
 
-def _split_tokens(texts: pa.StringArray) -> tuple[npt.NDArray[np.int64], pa.LargeBinaryArray]:
-    """Row and bytes of every token. Works on the column's bytes: no byte of a longer UTF-8 character is ASCII."""
-    text, bounds = _bytes_and_bounds(texts)
-    inside = ~_IS_SEPARATOR[text]
-    starts = inside.copy()
-    starts[1:] &= ~inside[:-1]
-    row_starts = bounds[:-1][bounds[:-1] < text.size]
-    starts[row_starts] = inside[row_starts]
-    rows = np.searchsorted(bounds, np.flatnonzero(starts), side="right") - 1
-    letters = text[inside]
-    offsets = np.append(np.flatnonzero(starts[inside]), letters.size)
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(letters)]
-    return rows, pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(rows), buffers)
-
-
-def _bytes_and_bounds(texts: pa.StringArray) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """The column's UTF-8 bytes, one row after the other, and the n_rows + 1 places where rows begin and end."""
+def _separated(texts: pa.StringArray) -> tuple[Text, Places]:
+    """The column's UTF-8 bytes, with a separator before each row and more at the end, and where rows begin and end."""
     filled = pc.fill_null(texts, "").cast(pa.large_string())
-    _, offsets, text = filled.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int64)[filled.offset : filled.offset + len(filled) + 1]
-    characters = np.frombuffer(text or b"", dtype=np.uint8)
-    return characters[bounds[0] : bounds[-1]], bounds - bounds[0]
+    separated = pc.binary_join_element_wise(_EMPTY, filled, _SPACE)
+    _, bounds, text = separated.buffers()
+    padded = np.concatenate([np.frombuffer(text or b"", dtype=np.uint8), _PADDING])
+    return padded, np.frombuffer(bounds, dtype=np.int64)[: len(texts) + 1]
 
 
-def _count_ngrams(
-    counts: npt.NDArray[np.int32], rows: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint32], *, ngrams: int
-) -> None:
+def _split_tokens(text: Text) -> tuple[Places, Places]:
+    """Where each token begins and ends. Works on bytes: no byte of a longer UTF-8 character is ASCII."""
+    inside = text != SEPARATORS[0]
+    for separator in SEPARATORS[1:]:
+        inside &= text != separator
+    edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1
+    return edges[::2], edges[1::2]
+
+
+def _are_odd(text: Text, starts: Places, ends: Places) -> npt.NDArray[np.bool_]:
+    """Which tokens are long, have something to trim or may be numbers: few."""
+    first, last = text[starts], text[ends - 1]
+    trimmed = np.minimum(first, last) <= TRIMMED[-1]
+    maybe_numbers = _are_digits(first) & _are_digits(last)
+    return trimmed | maybe_numbers | (ends - starts > LONGEST_SIDE_BY_SIDE)
+
+
+def _are_digits(characters: Text) -> npt.NDArray[np.bool_]:
+    return characters - np.uint8(ord("0")) < N_DIGITS  # smaller ones wrap around
+
+
+def _hash_side_by_side(text: Text, starts: Places, ends: Places) -> Hashes:
+    """MurmurHash3 x86-32 with seed 0 of the beginning of each token: one step over all of them for each 4 bytes."""
+    words = np.ndarray(len(text) - 3, dtype="<u4", buffer=text, strides=(1,)).copy()  # the 4 bytes at each place
+    lengths = np.minimum(ends - starts, LONGEST_SIDE_BY_SIDE)
+    # By length, so that what goes on is always the end of the arrays; numbers of one byte are sorted fastest.
+    order = np.argsort((lengths // 4).astype(np.uint8), kind="stable")
+    places, lengths = starts[order], lengths[order]
+    hashes = np.zeros(len(order), dtype=np.uint32)
+    for n_left in np.searchsorted(lengths, np.arange(4, LONGEST_SIDE_BY_SIDE + 1, 4)):
+        mixed = hashes[n_left:] ^ _scrambled(words[places[n_left:]])
+        hashes[n_left:] = _rotated(mixed, 13) * np.uint32(5) + np.uint32(0xE6546B64)
+        places[n_left:] += 4
+    rest = words[places] & _REST_MASKS[lengths % 4]
+    in_order = np.empty_like(hashes)
+    in_order[order] = _finished(hashes ^ _scrambled(rest) ^ lengths.astype(np.uint32))
+    return in_order
+
+
+def _scrambled(words: Hashes) -> Hashes:
+    return _rotated(words * np.uint32(0xCC9E2D51), 15) * np.uint32(0x1B873593)
+
+
+def _rotated(words: Hashes, n_bits: int) -> Hashes:
+    return words << np.uint32(n_bits) | words >> np.uint32(32 - n_bits)
+
+
+def _finished(hashes: Hashes) -> Hashes:
+    hashes ^= hashes >> np.uint32(16)
+    hashes *= np.uint32(0x85EBCA6B)
+    hashes ^= hashes >> np.uint32(13)
+    hashes *= np.uint32(0xC2B2AE35)
+    return hashes ^ hashes >> np.uint32(16)
+
+
+def _hash_one_by_one(text: Text, starts: Places, ends: Places) -> Hashes:
+    data = text.data
+    tokens = [bytes(data[start:end]) for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]
+    hashes = {token: hash_token(token) for token in set(tokens)}
+    return np.fromiter(map(hashes.__getitem__, tokens), dtype=np.uint32, count=len(tokens))
+
+
+def _count_ngrams(counts: npt.NDArray[np.int32], rows: Places, hashes: Hashes, *, ngrams: int) -> None:
     """Add the n-grams of orders 1 to `ngrams` to `counts`; none reaches over the end of a row."""
     n_columns = counts.shape[1]
     cells = counts.reshape(-1)
+    row_cells = rows * n_columns
     grams = hashes
     for order in range(1, ngrams + 1):
         if order > 1:
             grams = grams[:-1] * NGRAM_FACTOR + hashes[order - 1 :]
         if not grams.size:
             return
-        first_rows = rows[: grams.size]
-        whole = first_rows == rows[order - 1 :]
-        _add_counts(cells, first_rows[whole] * n_columns + (grams[whole] & np.uint32(n_columns - 1)))
-
-
-def _add_counts(cells: npt.NDArray[np.int32], places: npt.NDArray[np.int64]) -> None:
-    """Add one per place. Few cells are counted densely; of many, only those that occur."""
-    if cells.size <= SLICE_CELLS:
-        cells += np.bincount(places, minlength=cells.size).astype(np.int32)
-        return
-    found, times = np.unique(places, return_counts=True)
-    cells[found] += times.astype(np.int32)
+        places = row_cells[: grams.size] + (grams & np.uint32(n_columns - 1))
+        if order > 1:
+            places = places[rows[: grams.size] == rows[order - 1 :]]
+        np.add.at(cells, places, np.int32(1))
