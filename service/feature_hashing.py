@@ -144,18 +144,18 @@ def _are_digits(characters: Text) -> npt.NDArray[np.bool_]:
 def _hash_side_by_side(text: Text, starts: Places, ends: Places) -> Hashes:
     """MurmurHash3 x86-32 with seed 0 of the beginning of each token: one step over all of them for each 4 bytes."""
     words = np.ndarray(len(text) - 3, dtype="<u4", buffer=text, strides=(1,)).copy()  # the 4 bytes at each place
-    lengths = np.minimum(ends - starts, LONGEST_SIDE_BY_SIDE)
-    # By length, so that what goes on is always the end of the arrays; numbers of one byte are sorted fastest.
-    order = np.argsort((lengths // 4).astype(np.uint8), kind="stable")
+    lengths = np.minimum(ends - starts, LONGEST_SIDE_BY_SIDE).astype(np.uint8)
+    # By length, so that the longer ones are always the end of the arrays; numbers of one byte are sorted fastest.
+    order = np.argsort(lengths >> 2, kind="stable")
     places, lengths = starts[order], lengths[order]
     hashes = np.zeros(len(order), dtype=np.uint32)
-    for n_left in np.searchsorted(lengths, np.arange(4, LONGEST_SIDE_BY_SIDE + 1, 4)):
-        mixed = hashes[n_left:] ^ _scrambled(words[places[n_left:]])
-        hashes[n_left:] = _rotated(mixed, 13) * np.uint32(5) + np.uint32(0xE6546B64)
-        places[n_left:] += 4
-    rest = words[places] & _REST_MASKS[lengths % 4]
+    for n_shorter in np.searchsorted(lengths >> 2, np.arange(1, lengths.max(initial=0) // 4 + 1)):
+        mixed = hashes[n_shorter:] ^ _scrambled(words[places[n_shorter:]])
+        hashes[n_shorter:] = _rotated(mixed, 13) * np.uint32(5) + np.uint32(0xE6546B64)
+        places[n_shorter:] += 4
+    rest = words[places] & _REST_MASKS[lengths & 3]
     in_order = np.empty_like(hashes)
-    in_order[order] = _finished(hashes ^ _scrambled(rest) ^ lengths.astype(np.uint32))
+    in_order[order] = _finished(hashes ^ _scrambled(rest) ^ lengths)
     return in_order
 
 
