@@ -18,8 +18,9 @@ import pyarrow.csv as pacsv
 from service.declaration import Column, ColumnType
 from service.errors import ScoringFailed, did_you_mean
 
-BLOCK_BYTES = 4 << 20
-"""Text parsed at a time, and the longest line that can be read."""
+BLOCK_BYTES = 8 << 20
+"""Text parsed at a time, and the longest record that is sure to be read: a longer one may not fit into two blocks.
+Input contracts let no longer one pass."""
 
 ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     ColumnType.STRING: pa.string(),
@@ -206,6 +207,8 @@ def _check_record(line: int, record: list[str], header: list[str], needed: set[s
             "All rows must have same number of elements: "
             f"line {line} has {len(record)} cells, the header {len(header)}; column '{column}' {place}"
         )
+    if sum(map(len, record)) > BLOCK_BYTES:
+        raise ScoringFailed(f"Line {line}: the record that begins here is longer than {BLOCK_BYTES:,} bytes")
     for name, cell in zip(header, record, strict=True):
         if name in needed and any("\udc80" <= letter <= "\udcff" for letter in cell):
             raise ScoringFailed(f"Line {line}, column '{name}': the text is not UTF-8")

@@ -55,14 +55,15 @@ def test_every_row_is_scored_once_and_in_order(web_service: RunningService, cont
 def test_input_of_many_blocks_with_line_breaks_in_cells_is_scored_exactly(web_service: RunningService) -> None:
     generator = np.random.default_rng(7)
     words = np.array(["good", "day", "this\nis", 'a "quoted"', "word,comma", "x" * 300])
-    texts = [" ".join(generator.choice(words, 3)) for _ in range(80_000)]
+    texts = [" ".join(generator.choice(words, 3)) for _ in range(100_000)]
     quoted = ('"' + text.replace('"', '""') + '"' for text in texts)
     content = "Id,Col2\n" + "".join(f"{index},{text}\n" for index, text in enumerate(quoted))
-    assert len(content) > 3 * BLOCK_BYTES, "several blocks are wanted"
+    assert len(content) > 2 * BLOCK_BYTES, "several blocks are wanted"
     assert scored(web_service, content) == hashed(*texts)
 
 
 LONG = "a" * (3 * BLOCK_BYTES)
+LONG_CELLS = ",".join(["a" * (BLOCK_BYTES - 10)] * 3)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,10 @@ LONG = "a" * (3 * BLOCK_BYTES)
         ('Id,Col2\n1,a\n2,"b\n3,c\n4,d\n', ["Line 3: the record that begins here does not end as it should"]),
         (f'Id,Col2\n1,a\n2,"{LONG}\n', ["Line 3: the record that begins here does not end as it should"]),
         (f'Id,Col2\n1,a\n2,"{LONG}"\n3,c\n', ["Line 3: the record that begins here", "larger than field limit"]),
+        (
+            f"Id,Col2,Other\n1,a,b\n{LONG_CELLS}\n",
+            [f"Line 3: the record that begins here is longer than {BLOCK_BYTES:,}"],
+        ),
     ],
 )
 def test_file_that_the_model_cannot_take_fails_the_job_with_line_and_column(

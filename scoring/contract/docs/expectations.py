@@ -232,7 +232,7 @@ def _expectation(configuration: Mapping[str, Any]) -> Expectation:
 
 
 def _stand_in(profile: Profile, answers: MetricAnswers) -> pd.DataFrame:
-    frame = pd.DataFrame({column: pd.Series([], dtype=object) for column in profile.columns})
+    frame = pd.DataFrame(columns=list(profile.columns), dtype=object)
     frame.attrs[_ANSWERS] = answers
     return frame
 
