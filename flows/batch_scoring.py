@@ -18,6 +18,7 @@ from flows.missed_runs import MissedRuns, skipped
 from flows.naming import dated_name
 from flows.parameters import BlockName, ContractReference, FilePath, RunDate
 from flows.run_logs import bring_logs_to_runs
+from flows.server import one_client
 from flows.steps import few_threads, steps_of
 from scoring.gates.settings import GateSettings
 from scoring.open_run import OpenRun
@@ -89,39 +90,40 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
     end = await skipped(missed_runs, late_after=timedelta(minutes=late_after_minutes))
     if end is not None:
         return end
-    connections = await asyncio.to_thread(resolve_connections, web_service, storage)
-    settings, asked = RunSettings(), gates or GateSettings()
-    size = {"rows_per_job": rows_per_job, "bytes_per_job": bytes_per_job}
-    settings = settings.model_copy(update={name: given for name, given in size.items() if given is not None})
-    session = uuid.uuid4().hex[:12]
-    writer = Writer.here(session=session, flow_run=flow_run.id)
-    stop = Stop()
-    day = run_date or run_date_of(flow_run.scheduled_start_time, time_zone)
+    with one_client():
+        connections = await asyncio.to_thread(resolve_connections, web_service, storage)
+        settings, asked = RunSettings(), gates or GateSettings()
+        size = {"rows_per_job": rows_per_job, "bytes_per_job": bytes_per_job}
+        settings = settings.model_copy(update={name: given for name, given in size.items() if given is not None})
+        session = uuid.uuid4().hex[:12]
+        writer = Writer.here(session=session, flow_run=flow_run.id)
+        stop = Stop()
+        day = run_date or run_date_of(flow_run.scheduled_start_time, time_zone)
 
-    plan = await _validated(on_run_date(inputs, day), contract, settings, connections, session)
-    plan = replace(plan, gates=asked)
-    run: OpenRun | None = None
-    try:
-        run = await asyncio.to_thread(open_journal, plan, connections, settings, stop, writer, day, rescore)
-        if run.is_published:
-            return await asyncio.to_thread(fetch_result, run)
-        golden = await asyncio.to_thread(retries.applied_to(ask_golden_rows), run, asked)
-        golden = await asyncio.to_thread(retries.applied_to(score_golden_rows), run, asked, golden)
-        scored = await asyncio.to_thread(score_shards, run, steps_of(run, retries))
-        books = await asyncio.to_thread(check_row_count, scored, run)
-        judged = await asyncio.to_thread(check_gates, run, books, golden, asked)
-        return await asyncio.to_thread(write_artifacts, run, scored, books, judged)
-    except BaseException as error:
-        stop.set()
-        if run is not None and not run.is_published:
-            await asyncio.to_thread(cancel_jobs, run, error)
-        if run is None or not run.is_published:
-            await asyncio.to_thread(leave_failure, plan, run, connections, error)
-        raise
-    finally:
-        if run is not None:
-            run.close()
-        plan.folder.discard_work()
+        plan = await _validated(on_run_date(inputs, day), contract, settings, connections, session)
+        plan = replace(plan, gates=asked)
+        run: OpenRun | None = None
+        try:
+            run = await asyncio.to_thread(open_journal, plan, connections, settings, stop, writer, day, rescore)
+            if run.is_published:
+                return await asyncio.to_thread(fetch_result, run)
+            golden = await asyncio.to_thread(retries.applied_to(ask_golden_rows), run, asked)
+            golden = await asyncio.to_thread(retries.applied_to(score_golden_rows), run, asked, golden)
+            scored = await asyncio.to_thread(score_shards, run, steps_of(run, retries))
+            books = await asyncio.to_thread(check_row_count, scored, run)
+            judged = await asyncio.to_thread(check_gates, run, books, golden, asked)
+            return await asyncio.to_thread(write_artifacts, run, scored, books, judged)
+        except BaseException as error:
+            stop.set()
+            if run is not None and not run.is_published:
+                await asyncio.to_thread(cancel_jobs, run, error)
+            if run is None or not run.is_published:
+                await asyncio.to_thread(leave_failure, plan, run, connections, error)
+            raise
+        finally:
+            if run is not None:
+                run.close()
+            plan.folder.discard_work()
 
 
 async def _validated(

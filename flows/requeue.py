@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 
 from flows.parameters import BlockName, ContractReference, FilePath, RunKey
 from flows.run_logs import bring_logs_to_runs
+from flows.server import one_client
 from flows.steps import few_threads, steps_of
 from scoring.pipeline import score_shards
 from scoring.requeue.requeueing import Order, Requeue
@@ -49,24 +50,25 @@ async def requeue(
         InputError: The run, the file, the contract, an input or every mended row is refused; nothing was sent.
         RemoteError: The gateway, the web service or the storage failed. The run stays published as it is.
     """
-    connections = await asyncio.to_thread(resolve_connections, web_service, storage)
-    settings = RunSettings()
-    writer = Writer.here(session=uuid.uuid4().hex[:12], flow_run=flow_run.id)
-    stop = Stop()
-    order = Order(run_key=run_key, fixed=Path(fixed), contract=contract, also_unchanged=also_unchanged)
-    taken: Requeue | None = None
-    try:
-        taken = await asyncio.to_thread(take_up_run, order, connections, settings, stop, writer)
-        if taken.run is None:
-            return await asyncio.to_thread(fetch_version, taken)
-        outcome = await asyncio.to_thread(score_shards, taken.run, steps_of(taken.run, retries))
-        merged = await asyncio.to_thread(merge_rows, outcome, taken)
-        return await asyncio.to_thread(publish_version, taken, merged)
-    except BaseException as error:
-        stop.set()
-        if taken is not None and taken.run is not None:
-            await asyncio.to_thread(cancel_jobs, taken.run, error)
-        raise
-    finally:
-        if taken is not None:
-            taken.close()
+    with one_client():
+        connections = await asyncio.to_thread(resolve_connections, web_service, storage)
+        settings = RunSettings()
+        writer = Writer.here(session=uuid.uuid4().hex[:12], flow_run=flow_run.id)
+        stop = Stop()
+        order = Order(run_key=run_key, fixed=Path(fixed), contract=contract, also_unchanged=also_unchanged)
+        taken: Requeue | None = None
+        try:
+            taken = await asyncio.to_thread(take_up_run, order, connections, settings, stop, writer)
+            if taken.run is None:
+                return await asyncio.to_thread(fetch_version, taken)
+            outcome = await asyncio.to_thread(score_shards, taken.run, steps_of(taken.run, retries))
+            merged = await asyncio.to_thread(merge_rows, outcome, taken)
+            return await asyncio.to_thread(publish_version, taken, merged)
+        except BaseException as error:
+            stop.set()
+            if taken is not None and taken.run is not None:
+                await asyncio.to_thread(cancel_jobs, taken.run, error)
+            raise
+        finally:
+            if taken is not None:
+                taken.close()
