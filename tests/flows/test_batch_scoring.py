@@ -26,8 +26,20 @@ from tests.patient import patient_session
 EXTRACT = "review_id,Col1,Col2\n" + "".join(f"R{number:06d},4,Review number {number}\n" for number in range(1, 8))
 
 
-def run_flow(parameters: str, environment: dict[str, str], repository: Path) -> subprocess.CompletedProcess[str]:
-    program = (
+COUNTING_CLIENTS = """
+import sys
+from prefect.client.orchestration import SyncPrefectClient
+made, make = [], SyncPrefectClient.__init__
+SyncPrefectClient.__init__ = lambda self, *given, **named: (made.append(self), make(self, *given, **named))[1]
+import atexit
+atexit.register(lambda: print("clients of the server:", len(made), file=sys.stderr))
+"""
+
+
+def run_flow(
+    parameters: str, environment: dict[str, str], repository: Path, *, first: str = ""
+) -> subprocess.CompletedProcess[str]:
+    program = first + (
         "import asyncio\n"
         "from flows.batch_scoring import batch_scoring\n"
         f"print(asyncio.run(batch_scoring({parameters})).model_dump_json())\n"
@@ -75,9 +87,11 @@ def test_a_run_chains_its_tasks_and_leaves_artifacts_and_log_lines(
     extract = tmp_path / "extract.csv"
     extract.write_text(EXTRACT)
 
-    done = run_flow(f"[{str(extract)!r}], 'book_reviews', 3", run_environment, repository)
+    done = run_flow(f"[{str(extract)!r}], 'book_reviews', 3", run_environment, repository, first=COUNTING_CLIENTS)
 
     assert done.returncode == 0, done.stderr
+    # Each loads certificates, which takes longer than all else about a task run; Prefect makes some of its own.
+    assert int(done.stderr.rpartition("clients of the server: ")[2]) < 5
     run = newest_run(prefect_api)
     assert run["state_type"] == "COMPLETED"
     assert run["name"] == f"book_reviews {run['expected_start_time'][:10]}"

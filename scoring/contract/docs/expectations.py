@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from bes.errors import InputError
 from scoring.contract.docs.datadocs import folder_name, keep, safe_page, with_stand_ins
-from scoring.contract.docs.late_imports import loaded_at_first_use, without_garbage_collection
+from scoring.contract.docs.late_imports import as_if_not_installed, loaded_at_first_use, without_garbage_collection
 from scoring.contract.docs.metrics import ALL_RECORDS, MetricAnswers, place_names
 from scoring.contract.docs.published import drawn, observed, published
 from scoring.contract.docs.unanswered import not_evaluated, refuse_unanswered, unmet_if_uncounted
@@ -29,8 +29,14 @@ from scoring.contract.rules.rules import Rule
 
 # GX writes hundreds of lines at INFO, and at WARNING what a metric failed for: that becomes an error of ours.
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
-# `scipy.stats` and `altair` are a third of GX's import, and only expectations about distributions use them.
-with warnings.catch_warnings(), without_garbage_collection(), loaded_at_first_use("scipy.stats", "altair"):
+# `scipy.stats` and `altair` are a third of GX's import, and only expectations about distributions use them. SQLAlchemy
+# is a fifth of the rest, and GX does without it where no database is read.
+with (
+    warnings.catch_warnings(),
+    without_garbage_collection(),
+    loaded_at_first_use("scipy.stats", "altair"),
+    as_if_not_installed("sqlalchemy"),
+):
     # GX meets deprecations of its own dependencies at import; none of them is for our users to mend.
     warnings.simplefilter("ignore")
     import great_expectations as gx
@@ -64,6 +70,8 @@ RECORD_STRUCTURE: Final = "(record structure)"
 # GX keeps the current project in a global variable.
 _ONE_AT_A_TIME: Final = threading.Lock()
 _ANSWERS: Final = "answers"
+# GX types it in part. Compiling its templates takes longer than to draw a page by them, so it is kept.
+_VIEW: Final[Any] = DefaultJinjaPageView()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,8 +301,7 @@ def _pages(result: Mapping[str, Any]) -> tuple[str, str]:
     suite = ExpectationSuite(name=result["suite_name"], expectations=expectations)
     outcome = "passed" if result["success"] else "failed"
     run_title = f"{result['suite_name']} {outcome}: {result['meta']['run_id']['run_name']}"
-    # GX's renderers are typed in part. A view compiles its templates once.
-    view: Any = DefaultJinjaPageView()
+    # GX's renderers are typed in part.
     renderers: tuple[Any, Any] = (ValidationResultsPageRenderer(run_info_at_end=True), ExpectationSuitePageRenderer())
-    run_page, suite_page = (view.render(one.render(its)) for one, its in zip(renderers, (run, suite), strict=True))
+    run_page, suite_page = (_VIEW.render(one.render(its)) for one, its in zip(renderers, (run, suite), strict=True))
     return safe_page(run_page, title=run_title), safe_page(suite_page, title=f"Suite {result['suite_name']}")

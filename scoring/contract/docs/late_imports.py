@@ -5,6 +5,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
@@ -36,6 +37,31 @@ def loaded_at_first_use(*names: str) -> Iterator[None]:
         names: Full names, such as `scipy.stats`.
     """
     finder = _LoadedAtFirstUse(frozenset(names))
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+class _NotInstalled(importlib.abc.MetaPathFinder):
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+        self._thread = threading.get_ident()
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:  # noqa: ARG002
+        if fullname in self._names and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+@contextmanager
+def as_if_not_installed(*names: str) -> Iterator[None]:
+    """Keep packages from being imported within the block, by this thread, unless they are loaded already.
+
+    Args:
+        names: Packages that those who import them can do without.
+    """
+    finder = _NotInstalled(frozenset(names))
     sys.meta_path.insert(0, finder)
     try:
         yield

@@ -1,10 +1,12 @@
 import gc
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 
 import pytest
 
-from scoring.contract.docs.late_imports import loaded_at_first_use, without_garbage_collection
+from scoring.contract.docs.late_imports import as_if_not_installed, loaded_at_first_use, without_garbage_collection
 
 FIRST_USE = """
 import sys
@@ -36,6 +38,26 @@ def test_a_module_that_is_loaded_stays_as_it_is():
 
     assert again is before
     assert type(again).__name__ == "module"
+
+
+def test_a_package_is_kept_out_for_one_thread_and_no_longer_than_the_block(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delitem(sys.modules, "wave", raising=False)
+
+    with ThreadPoolExecutor(1) as other, as_if_not_installed("wave"):
+        with pytest.raises(ModuleNotFoundError, match="wave"):
+            import_module("wave")
+        assert other.submit(import_module, "wave").result().__name__ == "wave"
+
+    monkeypatch.delitem(sys.modules, "wave")
+    assert import_module("wave").__name__ == "wave"
+
+
+def test_great_expectations_is_loaded_without_what_it_needs_for_databases():
+    program = "import sys, scoring.contract.docs.expectations; print('sqlalchemy' in sys.modules)"
+
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "False\n"
 
 
 @pytest.mark.parametrize("is_enabled", [True, False])
