@@ -60,7 +60,7 @@ def running_bench(home: Path, *, with_prefect: bool) -> Iterator[Bench]:
             prefect_api=prefect_ready() if prefect_ready else None,
             prefect_environment=stack.prefect_environment() if prefect_ready else {},
         )
-        contract = home / "reviews.yaml"
+        contract = home / "generated_reviews.yaml"
         contract.write_text(json.dumps(contract_document()))
         yield Bench(
             home=home,
