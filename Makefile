@@ -9,8 +9,8 @@ TEST_PROCESSES ?= 3
 # One section of benchmarks/RESULTS.md each; of some the larger sizes are left to bench-full.
 BENCHMARKS := gateway contract polling end_to_end
 bench_contract := --megabytes 10 100
-bench_end_to_end := --sizes 10rows 10MB 100MB
 bench_full_contract := --megabytes 10 100 1000 4000
+bench_full_end_to_end := --sizes 1GB --repeats 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-slow test-faults bench bench-full check format clean

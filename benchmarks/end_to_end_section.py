@@ -99,10 +99,10 @@ class Bout:
         return self.seconds(lambda night: sum(night.floor.values()))
 
 
-def section(bouts: Sequence[Bout], repeats: int, *, note: str = "") -> str:
+def section(heading: str, bouts: Sequence[Bout], repeats: int, *, note: str = "") -> str:
     """The text for `RESULTS.md`."""
     lines = [
-        "## End to end",
+        f"## {heading}",
         "",
         f"`python -m benchmarks.end_to_end` on {machine()}. Book reviews of about 600 bytes a row;",
         "the model is Feature Hashing of the review into 8 columns. Ours validates, shards, scores, proves and",
