@@ -60,6 +60,16 @@ def test_great_expectations_is_loaded_without_what_it_needs_for_databases():
     assert ran.stdout == "False\n"
 
 
+def test_what_was_loaded_is_not_looked_at_again():
+    gc.unfreeze()
+
+    with without_garbage_collection():
+        loaded = [[] for _ in range(10)]
+
+    assert gc.get_freeze_count() > len(loaded)
+    assert not any(one is loaded for one in gc.get_objects())
+
+
 @pytest.mark.parametrize("is_enabled", [True, False])
 def test_garbage_is_looked_for_after_the_block_as_it_was_before(is_enabled: bool):
     before = gc.isenabled()
