@@ -119,7 +119,7 @@ def _flow() -> Callable[[str, str, int], object]:
     return lambda path, contract, rows: asyncio.run(batch_scoring([path], contract, rows_per_job=rows))
 
 
-def _direct(path: str, contract: str, rows_per_job: int) -> object:
+def _direct() -> Callable[[str, str, int], object]:
     """The same steps in the same order, in plain threads."""
     from bes.settings import Connections, EndpointSettings, StorageSettings
     from scoring.gates.judging import judge_run
@@ -133,25 +133,28 @@ def _direct(path: str, contract: str, rows_per_job: int) -> object:
     from scoring.validation import validate_and_plan
     from scoring.writer import Writer
 
-    endpoint, now = EndpointSettings(), datetime.now(UTC)
-    settings = RunSettings().model_copy(update={"rows_per_job": rows_per_job})
-    session = f"{now:%H%M%S%f}"
-    plan = validate_and_plan([path], contract, settings=settings, endpoint=endpoint, attempt=session)
-    with ExitStack() as stack:
-        run = open_run(
-            plan,
-            work_plan(plan, workspace=endpoint.workspace, service=endpoint.service, rows_per_job=rows_per_job),
-            Connections(endpoint=endpoint, storage=StorageSettings()),
-            settings=settings,
-            writer=Writer.here(session=session),
-            run_date=now.date(),
-            rescore=False,
-            stop=Stop(),
-        )
-        stack.callback(run.close)
-        outcome = score_shards(run, _plain_steps(run, stack))
-        books = merge_and_balance(plan, outcome)
-        return publish_run(run, outcome, books, judge_run(run, books, [], GateSettings()))
+    def run_direct(path: str, contract: str, rows_per_job: int) -> object:
+        endpoint, now = EndpointSettings(), datetime.now(UTC)
+        settings = RunSettings().model_copy(update={"rows_per_job": rows_per_job})
+        session = f"{now:%H%M%S%f}"
+        plan = validate_and_plan([path], contract, settings=settings, endpoint=endpoint, attempt=session)
+        with ExitStack() as stack:
+            run = open_run(
+                plan,
+                work_plan(plan, workspace=endpoint.workspace, service=endpoint.service, rows_per_job=rows_per_job),
+                Connections(endpoint=endpoint, storage=StorageSettings()),
+                settings=settings,
+                writer=Writer.here(session=session),
+                run_date=now.date(),
+                rescore=False,
+                stop=Stop(),
+            )
+            stack.callback(run.close)
+            outcome = score_shards(run, _plain_steps(run, stack))
+            books = merge_and_balance(plan, outcome)
+            return publish_run(run, outcome, books, judge_run(run, books, [], GateSettings()))
+
+    return run_direct
 
 
 def _plain_steps(run: Any, stack: ExitStack) -> Any:  # noqa: ANN401 (their modules are imported when a run needs them)
@@ -180,7 +183,7 @@ def main() -> None:
     parser.add_argument("inputs", nargs="+")
     given = parser.parse_args()
     began = time.monotonic()
-    run: Callable[[str, str, int], object] = _flow() if given.way == "flow" else _direct
+    run: Callable[[str, str, int], object] = _flow() if given.way == "flow" else _direct()
     import_seconds, meter = time.monotonic() - began, _Meter()
     _metered(meter, with_prefect=given.way == "flow")
     # Not at "scoring" itself, whose handlers Prefect sets anew.
