@@ -18,7 +18,7 @@ from bes.pacing import moment_of, run_seconds
 from bes.protocol import JobRequest
 from bes.settings import StorageSettings
 
-_EXPECTED = "ours, pace known"
+_INPUT = b"review\nThis is a good day\n"
 
 
 class RealTime:
@@ -50,8 +50,6 @@ class _Service:
         self._faults = f"{bench.web_service_url}/faults"
         self._store = store
         self._client = client
-        self._source = bench.home / "row.csv"
-        self._source.write_text("review\nThis is a good day\n")
         self._n_jobs = 0
 
     def poll(self, loop: Loop, held_seconds: float, expected: float) -> tuple[Polled, float]:
@@ -70,7 +68,7 @@ class _Service:
         request = urllib.request.Request(self._faults, fault, {"Content-Type": "application/json"})  # noqa: S310
         urllib.request.urlopen(request, timeout=30).close()  # noqa: S310 (of this machine)
         self._n_jobs += 1
-        source = self._store.upload(self._source, f"polling/{self._n_jobs}/row.csv").name
+        source = self._store.upload(lambda: [_INPUT], f"polling/{self._n_jobs}/row.csv").name
         return self._client.submit(
             JobRequest(
                 inputs={"input1": self._store.input_reference(source, lifetime=timedelta(hours=1))},
