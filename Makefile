@@ -25,10 +25,10 @@ install: .venv/runtime.stamp $(AZURITE)/node_modules/.stamp ## make .venv and th
 demo: install ## score the sample CSV on the embedded default
 	@$(BIN)/batch-scoring demo
 
-test: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run all tests
+test: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run the tests of every change
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
-test-slow: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run the campaigns that take minutes
+test-slow: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run what takes minutes, and the many like cases
 	$(BIN)/python -m pytest -m slow -s
 
 test-faults: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## kill runs at random and print what comes of it

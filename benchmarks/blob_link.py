@@ -11,8 +11,6 @@ import re
 import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock
-from urllib.parse import urlsplit
 
 PIECE_BYTES = 256 * 1024
 PATTERN = hashlib.shake_256(b"blob").digest(1 << 20)
@@ -33,8 +31,6 @@ class BlobLink(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Request)
         self.delay_seconds = delay_seconds
         self.bytes_per_second = bytes_per_second
-        self.sizes: dict[str, int] = {}
-        self.lock = Lock()
 
 
 class _Request(BaseHTTPRequestHandler):
@@ -49,12 +45,11 @@ class _Request(BaseHTTPRequestHandler):
         paced = _Pace(self.server)
         left = length
         while left:
-            left -= len(self.rfile.read(min(left, PIECE_BYTES)))
+            piece = self.rfile.read(min(left, PIECE_BYTES))
+            if not piece:
+                return
+            left -= len(piece)
             paced.passed(length - left)
-        with self.server.lock:
-            path = urlsplit(self.path).path
-            if "comp=blocklist" not in self.path:
-                self.server.sizes[path] = self.server.sizes.get(path, 0) + length
         self._answer(201, 0, {})
 
     def do_HEAD(self) -> None:

@@ -8,8 +8,6 @@ once as the flow and once as the same steps without Prefect; the difference is P
 """
 
 import argparse
-import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -19,8 +17,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.gateway import RESULTS, write_section
 from benchmarks.measured_runs import ROWS_PER_JOB, Bench, Figures
+from benchmarks.results import machine, write_section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +49,10 @@ def measure(sizes: Sequence[int], repeats: int) -> Measured:
 
 def section(measured: Measured) -> str:
     """The text of the results."""
-    machine = f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
     lines = [
         "## Orchestration",
         "",
-        f"`python -m benchmarks.orchestration` on {machine}. Shards of {ROWS_PER_JOB} rows over a service that has",
+        f"`python -m benchmarks.orchestration` on {machine()}. Shards of {ROWS_PER_JOB} rows over a service that has",
         "finished a job when it answers the start; Prefect server, Azurite and gateway are on the same cores. Each",
         "run is a process of its own; `plain` is the same steps without Prefect, also in a process of its own.",
         "",
@@ -138,10 +135,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--shards", type=int, nargs="+", default=[1, 10, 40, 200])
     parser.add_argument("--repeats", type=int, default=3, help="of the run of one shard")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="file whose section is replaced")
     arguments = parser.parse_args()
     text = section(measure(arguments.shards, arguments.repeats))
-    write_section(text, arguments.results)
+    write_section(text)
     sys.stdout.write(text)
 
 

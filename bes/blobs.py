@@ -13,22 +13,20 @@ from azure.core.exceptions import HttpResponseError, ResourceExistsError
 from azure.storage.blob import BlobClient, BlobSasPermissions
 
 from bes.documents import Documents
-from bes.downloads import RANGE_BYTES, download_to
+from bes.downloads import download_to
 from bes.errors import IntegrityError
 from bes.files import replacing
 from bes.protocol import BlobReference
 from bes.settings import StorageSettings
 from bes.storage_access import References, address_of, connect
 from bes.storage_errors import storage_errors
-from bes.uploads import BLOCK_BYTES, Content, Sent, digest_of, upload_new
+from bes.transfers import until_whole
+from bes.uploads import Content, Sent, digest_of, upload_new
 
 logger = logging.getLogger(__name__)
 
 # All four retry numbers must be set, since each defaults to 3.
 _CLIENT_OPTIONS: dict[str, Any] = {
-    "max_single_put_size": BLOCK_BYTES,
-    "max_single_get_size": RANGE_BYTES,
-    "max_chunk_get_size": RANGE_BYTES,
     "retry_total": 5,
     "retry_connect": 5,
     "retry_read": 5,
@@ -109,14 +107,15 @@ class BlobStore:
         with self._converted(name):
             blob = self._container.get_blob_client(name)
             # Asked first, since blocks would be sent in vain before the storage says that the name is taken.
-            sent = self._same(blob, content) if blob.exists() else self._new(blob, content, content_type)
+            is_there = until_whole(blob.exists, name)
+            sent = self._same(blob, content) if is_there else self._new(blob, content, content_type)
         return StoredBlob(name=name, size_bytes=sent.size_bytes, sha256=sent.sha256)
 
     def download(self, name: str, path: Path) -> StoredBlob:
         """Bring a blob home. `path` appears whole or not at all."""
         with self._converted(name), replacing(path) as part:
             blob = self._container.get_blob_client(name)
-            there = blob.get_blob_properties()
+            there = until_whole(blob.get_blob_properties, name)
             digest = download_to(part, blob, there)
             size_bytes = part.stat().st_size
             if size_bytes != there.size:

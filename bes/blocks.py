@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 _Block = TypeVar("_Block")
@@ -27,7 +28,8 @@ def each_block(
     pool = ThreadPoolExecutor(connections, thread_name_prefix="transfer")
     try:
         for block in blocks:
-            under_way.append(pool.submit(work, block))
+            # What the work logs belongs to the run in whose context this is.
+            under_way.append(pool.submit(copy_context().run, work, block))
             # Neither this frame nor a result that was given may keep a block alive.
             del block
             while len(under_way) >= n_held:

@@ -163,9 +163,11 @@ def seconds_between(start: str | None, end: str | None) -> float | None:
 
 
 def moment_of(text: str | None) -> datetime | None:
-    """A time that the service tells; None where it is none."""
+    """A time that the service tells; None where it is none. The first year is how it writes one that has not come."""
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
+        return None
+    if moment.year == 1:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -5,14 +5,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from urllib.parse import parse_qs
 
+import requests
 from azure.core.credentials import TokenCredential
+from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobSasPermissions, BlobServiceClient, UserDelegationKey, generate_blob_sas
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from bes.errors import ConfigurationError
 from bes.protocol import BlobReference
 from bes.settings import StorageSettings
 from bes.storage_errors import storage_errors
 from bes.storage_retry import PatientRetry
+
+# Two uploads of 4 blocks and two downloads of 8 ranges at a time, beside the journal. The SDK keeps 10, and what is
+# beyond would be opened anew for each block.
+_KEPT_CONNECTIONS = 32
+# As the storage SDK has it for a transport that it makes itself.
+_PIECE_BYTES = 256 * 1024
 
 _CLOCK_SKEW = timedelta(minutes=5)
 # Azure's own limit for a user delegation key.
@@ -30,7 +40,7 @@ def connect(settings: StorageSettings, options: dict[str, Any]) -> BlobServiceCl
         ConfigurationError: The settings name no way or several, or what they name cannot be read.
     """
     settings.check()
-    options = {**options, "retry_policy": PatientRetry(**options)}
+    options = {**options, "retry_policy": PatientRetry(**options), "transport": _transport(options)}
     try:
         if settings.connection_string:
             return BlobServiceClient.from_connection_string(settings.connection_string.get_secret_value(), **options)
@@ -43,6 +53,15 @@ def connect(settings: StorageSettings, options: dict[str, Any]) -> BlobServiceCl
         raise ConfigurationError(
             f"The {what} of the storage cannot be read.", f"Set BATCH_SCORING_STORAGE_{names}, or mend it in the block."
         ) from error
+
+
+def _transport(options: dict[str, Any]) -> RequestsTransport:
+    """The SDK's own, but for the number of connections that are kept."""
+    session = requests.Session()
+    never = Retry(total=False, redirect=False, raise_on_status=False)  # It repeats on its own.
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_KEPT_CONNECTIONS, max_retries=never))
+    return RequestsTransport(session=session, connection_data_block_size=_PIECE_BYTES, **options)
 
 
 def address_of(service: BlobServiceClient) -> str:

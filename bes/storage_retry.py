@@ -8,8 +8,8 @@ from azure.storage.blob import ExponentialRetry
 
 from bes.retry_after import seconds_of
 
-_PATIENCE_SECONDS: Final = 300.0
-"""All pauses of one request that the storage asks for, together."""
+LONGEST_PAUSE_SECONDS: Final = 60.0
+"""What asks for a longer one is an outage: a run must renew its lease, and hear that it is cancelled."""
 
 
 class PatientRetry(ExponentialRetry):
@@ -25,8 +25,7 @@ class PatientRetry(ExponentialRetry):
         """Count a request that failed; whether it is repeated."""
         is_repeated = super().increment(settings, request, response, error)
         settings["asked_seconds"] = 0.0 if response is None else seconds_of(response.headers) or 0.0
-        settings["patience_seconds"] = settings.get("patience_seconds", _PATIENCE_SECONDS) - settings["asked_seconds"]
-        return bool(is_repeated and settings["patience_seconds"] >= 0)
+        return bool(is_repeated and settings["asked_seconds"] <= LONGEST_PAUSE_SECONDS)
 
     def get_backoff_time(self, settings: dict[str, Any]) -> float:
         """Seconds to the next try."""

@@ -10,15 +10,12 @@ from azure.core.exceptions import AzureError, HttpResponseError, IncompleteReadE
 from requests.exceptions import RequestException
 
 from bes.retry_after import seconds_of
+from bes.storage_retry import LONGEST_PAUSE_SECONDS
 
 logger = logging.getLogger(__name__)
 
 _PAUSES_SECONDS = (0.5, 2.0, 8.0)
 """What breaks bytes on their way passes in a moment, or it is there to stay."""
-
-_LONGEST_SECONDS = 60.0
-"""Of a pause that the storage asks for; a run whose lease it must renew cannot wait longer."""
-
 _Result = TypeVar("_Result")
 
 
@@ -33,10 +30,11 @@ def until_whole(transfer: Callable[[], _Result], name: str) -> _Result:
         try:
             return transfer()
         except (AzureError, RequestException) as error:
-            if not (_is_broken(error) or _is_throttled(error)):
+            asked_seconds = _asked_seconds(error)
+            if not (_is_broken(error) or _is_throttled(error)) or asked_seconds > LONGEST_PAUSE_SECONDS:
                 raise
             logger.warning("%r did not arrive (%s) and is transferred again", name, type(error).__name__)
-            time.sleep(max(pause, _asked_seconds(error)))
+            time.sleep(max(pause, asked_seconds))
     return transfer()
 
 
@@ -46,7 +44,7 @@ def _is_throttled(error: AzureError | RequestException) -> bool:
 
 def _asked_seconds(error: AzureError | RequestException) -> float:
     headers = getattr(getattr(error, "response", None), "headers", {})
-    return min(seconds_of(headers) or 0.0, _LONGEST_SECONDS)
+    return seconds_of(headers) or 0.0
 
 
 def _is_broken(error: AzureError | RequestException) -> bool:

@@ -65,7 +65,7 @@ def upload_new(blob: BlobClient, content: Content, *, content_type: str) -> Sent
 
     Args:
         blob: The name must not be taken.
-        content: Held are one block more than are sent at a time.
+        content: Held are some three blocks more than are sent at a time.
         content_type: Of the blob.
 
     Raises:
@@ -76,8 +76,10 @@ def upload_new(blob: BlobClient, content: Content, *, content_type: str) -> Sent
     if len(first) < BLOCK_BYTES:
         # One request, where three would do the same.
         return _put(blob, first, content_type)
+    blocks = chain([first], blocks)
+    del first
     try:
-        return _Upload(blob).of(chain([first], blocks), content_type)
+        return _Upload(blob).of(blocks, content_type)
     except HttpResponseError as error:
         if getattr(error, "error_code", None) != "InvalidBlockList":
             raise
@@ -104,7 +106,9 @@ class _Upload:
         ids = list(each_block(self._stage, counted, connections=_CONNECTIONS, n_held=_CONNECTIONS + 1))
         sent = Sent(size_bytes=self._size, sha256=self._digest.hexdigest())
         named = [BlobBlock(block_id) for block_id in ids]
-        self._blob.commit_block_list(named, match_condition=MatchConditions.IfMissing, **_labels(sent, content_type))
+        labels = _labels(sent, content_type)
+        commit = partial(self._blob.commit_block_list, named, match_condition=MatchConditions.IfMissing, **labels)
+        until_whole(commit, self._blob.blob_name)
         return sent
 
     def _counted(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
@@ -125,7 +129,7 @@ class _Upload:
 
 def _staged(blob: BlobClient) -> frozenset[str]:
     try:
-        _, uncommitted = blob.get_block_list("uncommitted")
+        _, uncommitted = until_whole(partial(blob.get_block_list, "uncommitted"), blob.blob_name)
     except ResourceNotFoundError:
         return frozenset()
     return frozenset(str(block.id) for block in uncommitted)

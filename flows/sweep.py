@@ -48,13 +48,14 @@ async def sweep(
         storage: Name of a block of the type BES Blob Container; without one, the environment of the worker counts.
     """
     connections = await asyncio.to_thread(resolve_connections, web_service, storage)
-    endpoint = connections.endpoint
+    endpoint, settings = connections.endpoint, RunSettings()
     rules = SweepRules(
         live_jobs=live_jobs,
         idle=timedelta(minutes=idle_minutes),
         keep=None if keep_days is None else timedelta(days=keep_days),
         endpoint=(endpoint.workspace, endpoint.service),
-        contracts_dir=RunSettings().contracts_dir,
+        contracts_dir=settings.contracts_dir,
+        bytes_per_job=settings.bytes_per_job,
     )
     swept = await asyncio.to_thread(retries.applied_to(sweep_runs), rules, connections)
     # One after another: they share the quota of the gateway, and other runs may need it as well.

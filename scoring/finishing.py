@@ -27,13 +27,16 @@ class Unfinished:
     gates: GateSettings
 
 
-def unfinished(record: RunRecord, *, endpoint: tuple[str, str], contracts_dir: Path) -> Unfinished:
+def unfinished(
+    record: RunRecord, *, endpoint: tuple[str, str], contracts_dir: Path, bytes_per_job: int | None = None
+) -> Unfinished:
     """The same work once more, as it was begun.
 
     Args:
         record: Of a run that is neither published nor in anybody's hands.
         endpoint: Workspace and service that are called from here.
         contracts_dir: Where contracts are looked for by name.
+        bytes_per_job: What this machine gives a job at most where a run does not say.
 
     Raises:
         InputError: It cannot be the same work; says what is gone, has changed, or is another one.
@@ -41,6 +44,11 @@ def unfinished(record: RunRecord, *, endpoint: tuple[str, str], contracts_dir: P
     plan, source = record.plan, record.source
     if (plan.workspace, plan.service) != endpoint:
         raise _no(f"it belongs to the web service {plan.service!r}", "Sweep where that one is set.")
+    if plan.bytes_per_job is None and bytes_per_job is not None:
+        raise _no(
+            "its jobs had no limit of bytes, and here one is set",
+            "Sweep where BATCH_SCORING_RUN_BYTES_PER_JOB is not set.",
+        )
     if source is None:
         raise _no("its journal does not tell its input files", "Run the same work again, or requeue again.")
     contract = _contract(record, source, contracts_dir)

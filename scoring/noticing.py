@@ -23,8 +23,7 @@ def noticed_after_seconds(
         noticed_at: When the answer was here.
     """
     end = moment_of(state.end_time)
-    # The first year is how the service writes a time that has not come.
-    if end is None or end.year == 1:
+    if end is None:
         return None
     since = alive_at or attempt.submitted_at or attempt.intent_at
     late, longest = noticed_at - (end - _ahead(attempt, state)), noticed_at - since

@@ -37,6 +37,7 @@ class SweepRules:
         keep: For how long the inputs and outputs of a run are kept; None keeps them for ever.
         endpoint: Workspace and service whose jobs can be cancelled or waited for.
         contracts_dir: Where the contracts of runs to finish are looked for by name.
+        bytes_per_job: What this machine gives a job at most where a run does not say.
     """
 
     live_jobs: LiveJobs
@@ -44,6 +45,7 @@ class SweepRules:
     keep: timedelta | None
     endpoint: tuple[str, str]
     contracts_dir: Path = Path("data/contracts")
+    bytes_per_job: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,10 +157,13 @@ class _Sweeper:
             return None, ""
         try:
             rules = self._rules
-            return unfinished(record, endpoint=rules.endpoint, contracts_dir=rules.contracts_dir), ""
+            work = unfinished(
+                record, endpoint=rules.endpoint, contracts_dir=rules.contracts_dir, bytes_per_job=rules.bytes_per_job
+            )
         except InputError as error:
             logger.warning("the abandoned run %s is not finished: %s", record.run_key, error)
             return None, str(error)
+        return work, ""
 
     def _end_jobs(self, record: RunRecord, lease: Lease) -> tuple[int, int]:
         """How many live jobs were deleted, and how many were left."""

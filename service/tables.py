@@ -183,7 +183,8 @@ def line_of(open_file: Opener, delimiter: str, row: int) -> int:
 
 def _records(file: BinaryIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Records with the line on which each begins."""
-    csv.field_size_limit(BLOCK_BYTES)
+    # A record that is too long is told as such below.
+    csv.field_size_limit(2 * BLOCK_BYTES)
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="")
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     line = 1
@@ -207,7 +208,7 @@ def _check_record(line: int, record: list[str], header: list[str], needed: set[s
             "All rows must have same number of elements: "
             f"line {line} has {len(record)} cells, the header {len(header)}; column '{column}' {place}"
         )
-    if sum(map(len, record)) > BLOCK_BYTES:
+    if sum(len(cell.encode(errors="surrogateescape")) for cell in record) > BLOCK_BYTES:
         raise ScoringFailed(f"Line {line}: the record that begins here is longer than {BLOCK_BYTES:,} bytes")
     for name, cell in zip(header, record, strict=True):
         if name in needed and any("\udc80" <= letter <= "\udcff" for letter in cell):

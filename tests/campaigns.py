@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+_Case = type(pytest.param())
+
 
 def sampled(cases: Iterable[Any], n_always: int) -> list[Any]:
     """The cases as parameters, of which some are always run, at equal distances, and the others only in campaigns."""
@@ -14,5 +16,5 @@ def sampled(cases: Iterable[Any], n_always: int) -> list[Any]:
 
 
 def _only_in_campaigns(case: Any) -> Any:
-    values, case_id = (case.values, case.id) if hasattr(case, "values") and hasattr(case, "marks") else ((case,), None)
-    return pytest.param(*values, id=case_id, marks=pytest.mark.slow)
+    whole = case if isinstance(case, _Case) else pytest.param(case)
+    return pytest.param(*whole.values, id=whole.id, marks=[*whole.marks, pytest.mark.slow])

@@ -11,6 +11,15 @@ def patient_session() -> requests.Session:
     """Repeats what the server answers with 503, for some minutes; nothing was done then."""
     session = requests.Session()
     locked = [HTTPStatus.SERVICE_UNAVAILABLE]
-    again = Retry(20, status_forcelist=locked, allowed_methods=None, backoff_factor=0.2, backoff_max=10)
+    again = Retry(
+        20,
+        connect=0,
+        read=0,
+        other=0,
+        status_forcelist=locked,
+        allowed_methods=None,
+        backoff_factor=0.2,
+        backoff_max=10,
+    )
     session.mount("http://", HTTPAdapter(max_retries=again))
     return session

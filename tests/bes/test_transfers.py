@@ -145,13 +145,17 @@ def test_a_blob_of_which_blocks_are_missing_is_not_there(store: BlobStore, tmp_p
         store.download(NAME, tmp_path / "target")
 
 
-def test_blocks_that_the_storage_has_lost_are_sent_again(store: BlobStore, proxy: StorageProxy, tmp_path: Path):
+def test_a_commit_of_blocks_that_the_storage_has_lost_is_begun_anew(
+    store: BlobStore, proxy: StorageProxy, tmp_path: Path
+):
     content = write(tmp_path / "source", 20 * MIB)
     lost = {"status": 400, "headers": {"x-ms-error-code": "InvalidBlockList"}}
     proxy.arm("PUT", "comp=blocklist", **lost)
     store.upload(content_of(tmp_path / "source"), NAME)
     store.download(NAME, tmp_path / "target")
     assert (tmp_path / "target").read_bytes() == content
+    assert len(proxy.met) == 1
+    assert len(proxy.of("PUT", "comp=blocklist")) == 2
 
 
 def test_a_block_of_another_upload_does_not_stand_in_the_way(store: BlobStore, azurite: Any, tmp_path: Path):
@@ -186,7 +190,7 @@ def test_a_request_is_not_repeated_before_the_storage_wants_it(
 
 def test_a_storage_that_asks_for_too_much_patience_is_an_outage(store: BlobStore, proxy: StorageProxy, tmp_path: Path):
     write(tmp_path / "source", 5000)
-    proxy.arm("PUT", NAME, status=503, headers={"Retry-After": "301"})
+    proxy.arm("PUT", NAME, status=503, headers={"Retry-After": "61"})
     with pytest.raises(Unavailable):
         store.upload(content_of(tmp_path / "source"), NAME)
     assert len(proxy.of("PUT", NAME)) == 1

@@ -94,22 +94,15 @@ def test_rrs_scores_one_text_at_once(cli: RunCli, stack_environment: dict[str, s
         [
             pytest.param(b"", ["extract.csv", "empty"], id="empty file"),
             pytest.param(HEADER, ["extract.csv", "header"], id="header only"),
-            pytest.param(
-                "review_id,Col2\nR000001,Fine\n", ["extract.csv", "Col1"], id="missing column", marks=pytest.mark.slow
-            ),
+            pytest.param("review_id,Col2\nR000001,Fine\n", ["extract.csv", "Col1"], id="missing column"),
             pytest.param(
                 "review_id,Col1,Colum2\nR000001,5,Fine\n", ["extract.csv", "Colum2", "Col2"], id="renamed column"
             ),
             pytest.param(GOOD + "R000003,4\n", ["extract.csv", "record 3", "line 4", "ragged_row"], id="ragged row"),
             pytest.param(
-                HEADER.encode() + b"R000001,5,caf\xe9\n",
-                ["extract.csv", "record 1", "UTF-8"],
-                id="not UTF-8",
-                marks=pytest.mark.slow,
+                HEADER.encode() + b"R000001,5,caf\xe9\n", ["extract.csv", "record 1", "UTF-8"], id="not UTF-8"
             ),
-            pytest.param(
-                HEADER + "R000001,9,Fine\n", ["extract.csv", "quarantine"], id="no good row", marks=pytest.mark.slow
-            ),
+            pytest.param(HEADER + "R000001,9,Fine\n", ["extract.csv", "quarantine"], id="no good row"),
         ],
         3,
     ),
@@ -149,26 +142,12 @@ def test_a_missing_file_and_an_unknown_contract_are_named(
             pytest.param(
                 "URL", "http://127.0.0.1:9/azureml-demo", ["127.0.0.1:9", "ENDPOINT_URL"], id="unreachable gateway"
             ),
-            pytest.param(
-                "URL", "{gateway}/other", ["/other", "404", "suffix"], id="unknown suffix", marks=pytest.mark.slow
-            ),
+            pytest.param("URL", "{gateway}/other", ["/other", "404", "suffix"], id="unknown suffix"),
             pytest.param(
                 "SUBSCRIPTION_KEY", "0" * 32, ["invalid subscription key", "ENDPOINT_SUBSCRIPTION_KEY"], id="sub"
             ),
-            pytest.param(
-                "API_KEY",
-                "d3Jvbmc=",
-                ["Invalid credentials", "ENDPOINT_API_KEY"],
-                id="wrong api key",
-                marks=pytest.mark.slow,
-            ),
-            pytest.param(
-                "SERVICE",
-                "0" * 32,
-                ["WebServiceNotFound", "ENDPOINT_SERVICE"],
-                id="unknown service",
-                marks=pytest.mark.slow,
-            ),
+            pytest.param("API_KEY", "d3Jvbmc=", ["Invalid credentials", "ENDPOINT_API_KEY"], id="wrong api key"),
+            pytest.param("SERVICE", "0" * 32, ["WebServiceNotFound", "ENDPOINT_SERVICE"], id="unknown service"),
             pytest.param("API_KEY", "", ["BATCH_SCORING_ENDPOINT_API_KEY not set"], id="missing api key"),
         ],
         3,

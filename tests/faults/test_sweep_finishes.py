@@ -171,6 +171,8 @@ def test_what_is_not_the_same_work_any_more_is_not_finished(record: RunRecord, r
     work = unfinished(record, endpoint=there, contracts_dir=contracts)
     assert (work.inputs, work.contract, work.rows_per_job) == ((str(extract),), str(contract), 9)
     assert "belongs to the web service" in why_not(record, ("w", "another"))
+    with pytest.raises(InputError, match="no limit of bytes"):
+        unfinished(record, endpoint=there, contracts_dir=contracts, bytes_per_job=1000)
     older = json.loads(record.model_dump_json(exclude={"source"}))
     assert "does not tell its input files" in why_not(RunRecord.model_validate(older))
     contract.rename(tmp_path / "moved.yaml")

@@ -35,3 +35,10 @@ def test_a_job_is_queued_run_and_noticed_by_our_own_clock():
     stages.note_jobs([job, attempt()])
     spent = stages.seconds(at(0), at(8))
     assert (spent["queue"], spent["service"], spent["noticing"], spent["orchestration"]) == (2.0, 4.0, 0.5, 1.5)
+
+
+def test_a_job_that_ended_in_the_queue_counts_for_no_stage():
+    stages = Stages()
+    ended = {"service_start_time": "0001-01-01T00:00:00+00:00", "service_end_time": at(7).isoformat()}
+    stages.note_jobs([attempt().model_copy(update={**ended, "noticed_after_seconds": 0.5})])
+    assert stages.seconds(at(0), at(8))["orchestration"] == 8.0

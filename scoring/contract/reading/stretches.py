@@ -35,7 +35,7 @@ class Stretches:
             first_record: Number of its first record in the file.
 
         Raises:
-            InputError: A record alone has more bytes than a stretch may have.
+            InputError: A record alone has more bytes than a stretch may have, whether or not it keeps the contract.
         """
         places = block.places()
         sizes = places.end - places.start
@@ -52,5 +52,5 @@ class Stretches:
     def _too_long(self, record: int, n_bytes: int) -> InputError:
         return InputError(
             f"Record {record} of {self._name!r} has {n_bytes:,} bytes; a job is given {self._most_bytes:,} at most.",
-            "Nothing was sent. Raise bytes_per_job, or mend the record.",
+            "Nothing was sent. Shorten the record, or run with more bytes_per_job, which is another run.",
         )

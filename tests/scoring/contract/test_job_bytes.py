@@ -34,7 +34,6 @@ CONTRACT = Contract.model_validate(
         "output": "output1",
     }
 )
-HEADER = b"key,text\r\n"
 texts = st.lists(st.sampled_from(["", "a", "two\r\nlines", 'quo"ted', "x" * 50, "ü" * 9]), min_size=1, max_size=40)
 
 
