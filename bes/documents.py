@@ -118,7 +118,7 @@ class Documents:
             return True
 
     def renew_lease(self, name: str, lease_id: str) -> None:
-        """Keep the lease for its full time from now. Asked once, since it is asked again long before that time is over.
+        """Keep the lease for its full time from now.
 
         Raises:
             Conflict: It is another's by now.
@@ -126,7 +126,7 @@ class Documents:
         """
         with self._errors(name):
             try:
-                self._lease(name, lease_id).renew(retry_total=0)
+                self._lease(name, lease_id).renew()
             except ResourceExistsError as error:
                 raise Conflict(
                     f"The lease on {name!r} is lost.", "Run again; it goes on where this one stood."

@@ -8,8 +8,8 @@ from azure.storage.blob import ExponentialRetry
 
 from bes.retry_after import seconds_of
 
-LONGEST_PAUSE_SECONDS: Final = 60.0
-"""What asks for a longer one is an outage: a run must renew its lease, and hear that it is cancelled."""
+LONGEST_PAUSE_SECONDS: Final = 30.0
+"""What asks for a longer one is an outage: a run must renew its lease in time, and hear that it is cancelled."""
 
 
 class PatientRetry(ExponentialRetry):

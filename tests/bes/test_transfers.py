@@ -190,7 +190,7 @@ def test_a_request_is_not_repeated_before_the_storage_wants_it(
 
 def test_a_storage_that_asks_for_too_much_patience_is_an_outage(store: BlobStore, proxy: StorageProxy, tmp_path: Path):
     write(tmp_path / "source", 5000)
-    proxy.arm("PUT", NAME, status=503, headers={"Retry-After": "61"})
+    proxy.arm("PUT", NAME, status=503, headers={"Retry-After": "31"})
     with pytest.raises(Unavailable):
         store.upload(content_of(tmp_path / "source"), NAME)
     assert len(proxy.of("PUT", NAME)) == 1

@@ -85,10 +85,10 @@ def test_bytes_that_break_on_their_way_are_transferred_again(work: Any, undistur
 def test_an_output_that_never_arrives_whole_ends_the_run_and_the_next_one_fetches_it_from_the_same_job(
     work: Any, undisturbed: bytes, storage: StorageProxy
 ):
-    storage.arm("GET", r"/output/00000-a1\.csv", cut_at=5, times=4)
+    storage.arm("GET", r"/output/00000-a1\.csv", cut_at=5, times=12)
     assert work.run(quick_storage=True) == 1
     assert work.result(work.pid)["error"] == "Unavailable"
-    assert len(storage.met) == 4
+    assert len(storage.met) == 12
 
     work.must_run()
 

@@ -280,7 +280,7 @@ def test_what_cannot_work_is_refused_before_a_run_is_started_and_what_never_begi
     assert said[0].startswith("InputError The range 2026-11-07 to 2026-11-06 is reversed")
     assert re.match("ParameterTypeError .*at_once", said[1])
     assert said[2].startswith("ConfigurationError There is no deployment 'batch-scoring/nowhere'")
-    assert re.match("ConfigurationError .* takes no row_per_job; it takes contract, .*inputs, ", said[3])
+    assert re.match("ConfigurationError .* takes no row_per_job; it takes bytes_per_job, contract, .*inputs, ", said[3])
     assert re.match("InputError The deployment refuses .*time_zone.*Europe/Nowhere", said[4])
     assert len(said[4]) < 500
     assert re.match("ConfigurationError 1 of 1 dates are not done: .*no run of it has begun", said[5])

@@ -92,8 +92,8 @@ def hash_texts(text: pa.StringArray) -> Keys:
 
 def _hash_short(data: npt.NDArray[np.uint8], starts: _Numbers, lengths: _Numbers) -> Keys:
     words = _words(data)
-    # With the length in, texts that differ in bytes of zero at their end differ as well.
-    hashes = lengths.astype(np.uint64)
+    # With the length in, texts that differ in bytes of zero at their end differ as well; spread, it is no word.
+    hashes = _mixed(lengths.astype(np.uint64))
     shortest, longest = (int(lengths.min()), int(lengths.max())) if lengths.size else (0, 0)
     for place in range(0, longest, _WORD):
         if place + _WORD <= shortest:

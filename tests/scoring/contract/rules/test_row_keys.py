@@ -30,7 +30,12 @@ def test_texts_have_one_key_if_they_are_equal(texts: list[str]):
 
 @pytest.mark.parametrize(
     "texts",
-    [["", "\0", "\0\0"], ["a" * 8, "a" * 16, "a" * 64, "a" * 65, "a" * 66], ["ab", "ba"], ["a\0" * 9, "a\0" * 8]],
+    [
+        ["", "\0", "\0\0", "\1", "\2\0"],
+        ["a" * 8, "a" * 16, "a" * 64, "a" * 65, "a" * 66],
+        ["ab", "ba"],
+        ["a\0" * 9, "a\0" * 8],
+    ],
 )
 def test_texts_that_differ_little_have_different_keys(texts: list[str]):
     assert len(set(hash_texts(pa.array(texts)).tolist())) == len(texts)
