@@ -18,7 +18,7 @@ from bes.settings import StorageSettings
 from bes.storage_errors import storage_errors
 from bes.storage_retry import PatientRetry
 
-# Two uploads of 4 blocks and two downloads of 8 ranges at a time, beside the journal. The SDK keeps 10, and what is
+# An upload of 4 blocks and two downloads of 8 ranges at a time, beside the journal. The SDK keeps 10, and what is
 # beyond would be opened anew for each block.
 _KEPT_CONNECTIONS = 32
 # As the storage SDK has it for a transport that it makes itself.

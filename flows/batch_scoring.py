@@ -21,6 +21,7 @@ from flows.run_logs import bring_logs_to_runs
 from flows.server import one_client
 from flows.steps import few_threads, steps_of
 from scoring.gates.settings import GateSettings
+from scoring.memory import keep_little
 from scoring.open_run import OpenRun
 from scoring.pipeline import score_shards
 from scoring.plan import RunPlan
@@ -40,6 +41,7 @@ from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 from tasks.validate import validate_input
 
 bring_logs_to_runs()
+keep_little()
 
 
 @flow(

@@ -11,6 +11,7 @@ from flows.parameters import BlockName, ContractReference, FilePath, RunKey
 from flows.run_logs import bring_logs_to_runs
 from flows.server import one_client
 from flows.steps import few_threads, steps_of
+from scoring.memory import keep_little
 from scoring.pipeline import score_shards
 from scoring.requeue.requeueing import Order, Requeue
 from scoring.requeue.summary import RequeueSummary
@@ -23,6 +24,7 @@ from tasks.requeue import fetch_version, merge_rows, publish_version, take_up_ru
 from tasks.retrying import DEFAULT_RETRIES, RetrySettings
 
 bring_logs_to_runs()
+keep_little()
 
 
 @flow(name="requeue", flow_run_name="requeue {run_key}", validate_parameters=True, task_runner=few_threads())

@@ -64,7 +64,7 @@ class _Lane(Enum):
 
 
 # Each upload holds some blocks of 8 MiB, each download some of 4 MiB; calls hold nothing, but more would only wait.
-_AT_ONCE = {_Lane.UPLOAD: 2, _Lane.GATEWAY: 4, _Lane.DOWNLOAD: 2}
+_AT_ONCE = {_Lane.UPLOAD: 1, _Lane.GATEWAY: 4, _Lane.DOWNLOAD: 2}
 
 _LAST_SECONDS = 30.0
 """A step that pauses before it is repeated cannot be woken; it finds that the run is over when it goes on."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from bes.pacing import seconds_between
 from scoring.attempts import Attempt
+from scoring.memory import give_back
 
 
 class Stage(StrEnum):
@@ -36,12 +37,13 @@ class Stages:
 
     @contextmanager
     def during(self, stage: Stage) -> Iterator[None]:
-        """Note what is done inside."""
+        """Note what is done inside, and give back what memory it took."""
         began = datetime.now(UTC)
         try:
             yield
         finally:
             self.note(stage, began, datetime.now(UTC))
+            give_back()
 
     def note(self, stage: Stage, began: datetime, ended: datetime) -> None:
         """Note a stretch."""

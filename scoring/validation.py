@@ -16,6 +16,7 @@ from scoring.contract.loading import find_contract, load_contract
 from scoring.contract.model import Contract, Tolerance
 from scoring.inputs import find_inputs
 from scoring.manifest import InputFile, run_key
+from scoring.memory import give_back
 from scoring.plan import RunFolder, RunPlan
 from scoring.settings import RunSettings
 from scoring.shards import cut_shards
@@ -103,6 +104,7 @@ def plan_run(work: Work, settings: RunSettings) -> RunPlan:
         run_name=folder.attempt,
         bytes_per_job=settings.bytes_per_job,
     )
+    give_back()
     logger.info("%d of %d rows accepted, %d quarantined", checked.n_accepted, checked.n_input, checked.n_quarantined)
     for unmet in checked.unmet:
         logger.warning("the input as a whole: %s", unmet)
