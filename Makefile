@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 AZURITE := deployments/azurite
-# Tests wait for other processes about a third of their time, so that three of them keep two cores busy.
+# Tests wait for other processes about a third of their time, so that three of them keep two cores busy. A module stays in one of
+# them, so that what its tests share is made once; tests/conftest.py orders the modules.
 TEST_PROCESSES ?= 3
+SCHEDULE := -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 # One section of benchmarks/RESULTS.md each; of some the larger sizes are left to bench-full.
 BENCHMARKS := gateway contract hashing transfers polling orchestration end_to_end
@@ -26,7 +28,7 @@ demo: install ## score the sample CSV on the embedded default
 	@$(BIN)/batch-scoring demo
 
 test: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run the tests of every change
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
+	$(BIN)/python -m pytest $(SCHEDULE)
 
 test-slow: .venv/dev.stamp $(AZURITE)/node_modules/.stamp ## run what takes minutes, and the many like cases
 	$(BIN)/python -m pytest -m slow -s
