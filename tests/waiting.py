@@ -2,6 +2,12 @@
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+QUIET_SECONDS = 6.0
+"""Prefect collects events and log lines for up to 5 s, and stores those later that found its database locked."""
 
 
 def eventually(probe: Callable[[], object], *, seconds: float = 120) -> None:
@@ -10,3 +16,16 @@ def eventually(probe: Callable[[], object], *, seconds: float = 120) -> None:
     while not probe():
         assert time.monotonic() < end, f"not within {seconds:g} s: {probe}"
         time.sleep(0.2)
+
+
+def settled(look: Callable[[], Found], *, complete: Callable[[Found], object], seconds: float = 180) -> Found:
+    """What `look` finds, once that is complete and stays the same: what came early may be stored last."""
+    end = time.monotonic() + seconds
+    before = look()
+    while True:
+        time.sleep(QUIET_SECONDS if complete(before) else 0.2)
+        found = look()
+        if complete(found) and found == before:
+            return found
+        assert time.monotonic() < end, f"not complete and the same within {seconds:g} s: {found}"
+        before = found

@@ -14,7 +14,7 @@ import requests
 
 from tasks.events import EVENTS, InputMissing, Payload, RowQuarantined, RunPublished, ShardFailed
 from tests.patient import patient_session
-from tests.waiting import eventually
+from tests.waiting import settled
 
 # All of it is one setup of three flow runs.
 pytestmark = pytest.mark.timeout(900)
@@ -64,13 +64,10 @@ def told(
     )
     requests.delete(book, timeout=30).raise_for_status()
     assert done.returncode == 0, done.stderr
-    events: list[dict[str, Any]] = []
-
-    def arrived() -> bool:
-        events[:] = events_of(prefect_api, tag)
-        return any(event["event"] == InputMissing.event for event in events)
-
-    eventually(arrived)
+    kinds = {model.event for model in EVENTS}
+    events = settled(
+        lambda: events_of(prefect_api, tag), complete=lambda found: {event["event"] for event in found} == kinds
+    )
     return {"summary": json.loads(done.stdout), "events": events, "stderr": done.stderr}
 
 
