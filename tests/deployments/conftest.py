@@ -1,13 +1,14 @@
-"""Runs the command line as a user does: as a process of its own."""
+"""Calls the command line in this process, where all is imported; its flows have processes of their own, as always."""
 
-import os
+import signal
 import subprocess
-import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from deployments.cli import main
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -19,20 +20,37 @@ def container() -> str:
 
 
 @pytest.fixture
-def cli(repository: Path, tmp_path: Path, container: str) -> RunCli:
-    """`cli("run", ..., environment={...})` from the repository's root, with results below `tmp_path / "runs"`."""
+def keep_signals() -> Iterator[None]:
+    """Puts the handlers back: the command line takes interrupts."""
+    taken = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in taken}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
+
+@pytest.fixture
+def cli(
+    repository: Path, tmp_path: Path, container: str, capfd: pytest.CaptureFixture[str], keep_signals: None
+) -> RunCli:
+    """`cli("run", ..., environment={...})` from the repository's root, with results below `tmp_path / "runs"`."""
     own = {"BATCH_SCORING_STORAGE_CONTAINER": container, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")}
 
     def run(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "deployments.cli", *arguments],
-            cwd=repository,
-            env={**os.environ, **environment, **own},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        with pytest.MonkeyPatch.context() as here:
+            here.chdir(repository)
+            for name, value in {**environment, **own}.items():
+                here.setenv(name, value)
+            capfd.readouterr()
+            code = exit_code(arguments)
+            return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
 
     return run
+
+
+def exit_code(arguments: tuple[str, ...]) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as ended:
+        # How the parser of arguments ends.
+        return int(ended.code or 0)

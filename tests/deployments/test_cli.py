@@ -104,7 +104,7 @@ def test_rrs_scores_one_text_at_once(cli: RunCli, stack_environment: dict[str, s
             ),
             pytest.param(HEADER + "R000001,9,Fine\n", ["extract.csv", "quarantine"], id="no good row"),
         ],
-        3,
+        2,
     ),
 )
 def test_input_that_cannot_be_scored_ends_in_one_line_and_exit_code_2(
@@ -150,7 +150,7 @@ def test_a_missing_file_and_an_unknown_contract_are_named(
             pytest.param("SERVICE", "0" * 32, ["WebServiceNotFound", "ENDPOINT_SERVICE"], id="unknown service"),
             pytest.param("API_KEY", "", ["BATCH_SCORING_ENDPOINT_API_KEY not set"], id="missing api key"),
         ],
-        3,
+        2,
     ),
 )
 def test_a_web_service_that_cannot_be_used_ends_in_one_line(
@@ -376,32 +376,16 @@ def test_a_run_that_is_interrupted_while_its_jobs_wait_cancels_them_at_the_servi
     ],
 )
 def test_a_wrong_option_or_setting_is_told_in_one_line_by_the_name_the_user_gave_it(
+    cli: RunCli,
     stack_environment: dict[str, str],
-    repository: Path,
     tmp_path: Path,
     arguments: list[str],
     environment: dict[str, str],
     exit_code: int,
     names: list[str],
 ):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "deployments.cli",
-            "run",
-            write(tmp_path, GOOD),
-            "--contract",
-            "book_reviews",
-            *arguments,
-        ],
-        cwd=repository,
-        env={**os.environ, **stack_environment, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs"), **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = ("run", write(tmp_path, GOOD), "--contract", "book_reviews", *arguments)
+    done = cli(*command, environment={**stack_environment, **environment})
     assert done.returncode == exit_code, done.stderr
     assert "Traceback" not in done.stderr
     for name in names:
