@@ -19,7 +19,7 @@ def container() -> str:
     return f"test-{uuid.uuid4().hex}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def keep_signals() -> Iterator[None]:
     """Puts the handlers back: the command line takes interrupts."""
     taken = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -75,15 +75,26 @@ def test_all_bad_rows_of_the_sample_are_mended_and_a_rollback_leads_back(
     (step,) = manifest["requeued_from"]
     assert (step["folder"], step["n_rows"], manifest["generation"]) == (json.loads(first)["published"], 6, 2)
 
-    again = cli("requeue", scored["run_key"], "--fixed", str(fixed), "--json", environment=stack_environment)
-    assert again.returncode == 0, again.stderr
-    assert json.loads(again.stdout) == summary
+    back = cli("rollback", "book_reviews", "--json", environment=stack_environment)
+    assert (json.loads(back.stdout)["n_scored"], json.loads(back.stdout)["generation"]) == (994, 1)
+
+
+@pytest.mark.slow
+def test_the_same_file_and_the_same_run_again_give_the_mended_version_back(
+    cli: RunCli, stack_environment: dict[str, str], scored: dict[str, Any], tmp_path: Path
+):
+    fixed = write([mended(line) for line in records(scored["quarantine"])], tmp_path / "fixed.csv")
+    requeue = ("requeue", scored["run_key"], "--fixed", str(fixed), "--json")
+
+    done = cli(*requeue, environment=stack_environment)
+    again = cli(*requeue, environment=stack_environment)
     fetched = cli(
         "run", str(tmp_path / "book_reviews.csv"), "--contract", "book_reviews", "--json", environment=stack_environment
     )
+
+    assert (done.returncode, again.returncode) == (0, 0), done.stderr + again.stderr
+    assert json.loads(again.stdout) == json.loads(done.stdout)
     assert json.loads(fetched.stdout)["n_scored"] == 1000
-    back = cli("rollback", "book_reviews", "--json", environment=stack_environment)
-    assert (json.loads(back.stdout)["n_scored"], json.loads(back.stdout)["generation"]) == (994, 1)
 
 
 @pytest.mark.slow

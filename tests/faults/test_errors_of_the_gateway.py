@@ -117,7 +117,7 @@ def test_a_quota_that_is_used_up_for_days_ends_the_run_at_once_and_leaves_its_jo
     work.require_whole(undisturbed)
 
 
-@pytest.mark.parametrize("status", sampled([*OUTAGES, 429], 2))
+@pytest.mark.parametrize("status", sampled([*OUTAGES, 429], 1))
 def test_a_job_that_cannot_be_cancelled_at_first_is_cancelled_all_the_same(
     work: Any, undisturbed: bytes, proxy: Any, faults: Any, status: int
 ):

@@ -32,7 +32,7 @@ STEPS = [
 MOMENTS = [f"{step} before" for step in STEPS] + [f"{step} after" for step in ("submit", "start", "run published")]
 
 
-@pytest.mark.parametrize("moment", sampled(MOMENTS, 8))
+@pytest.mark.parametrize("moment", sampled(MOMENTS, 4))
 def test_a_run_that_is_killed_at_a_step_is_finished_by_the_next(work: Any, undisturbed: bytes, moment: str):
     assert work.run(kill_at=moment) == KILLED
     assert work.trace[-1] == moment

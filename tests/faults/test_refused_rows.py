@@ -108,15 +108,18 @@ def require_isolated(work: Any, manifest: dict[str, Any], clean: bytes, faults: 
 
 @pytest.mark.parametrize(
     "places",
-    [
-        pytest.param([5], id="one among many"),
-        pytest.param([0], id="the first row"),
-        pytest.param([16], id="the last row, alone in its shard"),
-        pytest.param([2, 11], id="two in different shards"),
-        pytest.param([9, 10], id="two beside each other"),
-        pytest.param([8, 15], id="first and last of a shard"),
-        pytest.param(range(8, 16), id="all rows of a shard"),
-    ],
+    sampled(
+        [
+            pytest.param([5], id="one among many"),
+            pytest.param([0], id="the first row"),
+            pytest.param([16], id="the last row, alone in its shard"),
+            pytest.param([2, 11], id="two in different shards"),
+            pytest.param([9, 10], id="two beside each other"),
+            pytest.param([8, 15], id="first and last of a shard"),
+            pytest.param(range(8, 16), id="all rows of a shard"),
+        ],
+        3,
+    ),
 )
 def test_rows_that_the_service_refuses_are_quarantined_and_all_others_are_scored(
     work: Any, clean: bytes, refusing: Any, places: Iterable[int]
@@ -142,7 +145,7 @@ def test_a_refused_row_is_found_in_as_many_jobs_as_halving_takes(work: Any, clea
     require_isolated(work, manifest, clean, refusing, [5])
 
 
-@pytest.mark.parametrize("moment", sampled(KILLS, 4))
+@pytest.mark.parametrize("moment", sampled(KILLS, 2))
 def test_a_search_that_is_killed_at_a_step_is_finished_by_the_next_run(
     work: Any, clean: bytes, refusing: Any, moment: str
 ):
@@ -290,7 +293,10 @@ def test_a_shard_that_failed_once_with_words_about_rows_is_scored_in_halves_and_
 
 
 @pytest.mark.parametrize(
-    "words", ["Memory has been exhausted", "The remote server returned an error: (403) Forbidden.", "quota exceeded"]
+    "words",
+    sampled(
+        ["Memory has been exhausted", "The remote server returned an error: (403) Forbidden.", "quota exceeded"], 1
+    ),
 )
 def test_a_failure_that_is_not_about_rows_halves_nothing(work: Any, clean: bytes, faults: Any, words: str):
     faults.arm(kind="fail", details=words)

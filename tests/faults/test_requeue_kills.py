@@ -89,7 +89,7 @@ def new_morning(new_work: Callable[[int], Any], repository: Path) -> Callable[[i
     return lambda number: Morning(new_work(number), repository / "data/contracts/book_reviews.yaml")
 
 
-@pytest.mark.parametrize("moment", sampled(MOMENTS, 4))
+@pytest.mark.parametrize("moment", sampled(MOMENTS, 2))
 def test_a_requeue_that_is_killed_at_a_step_is_finished_by_the_next(morning: Morning, moment: str):
     work = morning.work
     n_before = len(work.trace)

@@ -4,10 +4,10 @@ import contextlib
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ def run_flow(
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
 
@@ -205,21 +205,24 @@ def test_a_refused_row_is_in_the_summary_the_artifacts_and_the_quarantine(
     extract.write_text(EXTRACT.replace("Review number 3", "POISON") + "R000008,6,out of range\n")
     faults.arm(kind="refuse_rows", marker="POISON", times=100)
     command = [sys.executable, "-m", "deployments.cli", "run", str(extract), "--contract", "book_reviews"]
-    run = partial(subprocess.run, cwd=repository, env={**os.environ, **run_environment}, capture_output=True, text=True)
 
-    done = run([*command, "--rows-per-job", "4"], timeout=120, check=False)
-    again = run([*command, "--rows-per-job", "4", "--json"], timeout=120, check=False)
+    done = subprocess.run(
+        [*command, "--rows-per-job", "4"],
+        cwd=repository,
+        env={**os.environ, **run_environment},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
-    assert (done.returncode, again.returncode) == (0, 0), done.stderr + again.stderr
+    assert done.returncode == 0, done.stderr
     assert len(faults.served()) == 3
-    assert "rows in      8\n" in done.stdout
-    assert "scored       6\n" in done.stdout
-    assert "quarantined  2, 1 of them refused by the web service\n" in done.stdout
-    summary = json.loads(again.stdout)
-    assert [summary[f"n_{what}"] for what in ("input", "scored", "quarantined", "refused", "failed", "jobs")] == [
-        *(8, 6, 2, 1, 0, 3),
+    told = dict(re.findall(r"^ +(\w+(?: \w+)?)  +(.+)$", done.stdout, re.MULTILINE))
+    assert [told[name] for name in ("rows in", "scored", "quarantined", "failed", "jobs")] == [
+        *("8", "6", "2, 1 of them refused by the web service", "0", "3"),
     ]
-    with Path(summary["quarantine"]).open(newline="") as source:
+    with Path(told["quarantine"]).open(newline="") as source:
         contract, service = csv.DictReader(source)
     assert (contract["record"], contract["column"], service["record"], service["line"]) == ("8", "Col1", "3", "4")
     assert (service["rule"], service["raw"]) == ("refused_by_service", "R000003,4,POISON")

@@ -11,6 +11,7 @@ import pytest
 
 from service.declaration import MlflowPyfunc, Onnx, OutputPort, ScikitLearn, key_hash
 from service.errors import DeclarationError, ScoringFailed
+from tests.campaigns import sampled
 from tests.service.running import DEADLINE_SECONDS, Keys, environment_of, running_service
 
 
@@ -119,7 +120,7 @@ def test_declared_model_scores_through_rrs_and_bes_and_bad_cells_are_told(
         assert "Line 5, column 'y': the cell is not of type Double" in status["Details"]
 
 
-@pytest.mark.parametrize("model", ["scikit_learn", "onnx", "mlflow_pyfunc"])
+@pytest.mark.parametrize("model", sampled(["scikit_learn", "onnx", "mlflow_pyfunc"], 1))
 def test_service_whose_model_cannot_be_loaded_does_not_start_and_names_the_file(
     azurite: Any, tmp_path: Path, model: str
 ) -> None:

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.declaration import feature_hashing_declaration, key_hash
+from tests.campaigns import sampled
 from tests.service.held_storage import TOKEN
 from tests.service.running import (
     DEADLINE_SECONDS,
@@ -59,7 +60,7 @@ def test_health_answers_without_a_key(web_service: RunningService) -> None:
     assert (answer.status, answer.json) == (200, {"status": "healthy"})
 
 
-@pytest.mark.parametrize("sig", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("sig", sampled(["SIGTERM", "SIGINT"], 1))
 def test_service_says_one_line_and_ends_cleanly_within_seconds(azurite: Any, tmp_path: Path, sig: str) -> None:
     with running_service(tmp_path, azurite.connection_string, keys=Keys()) as service:
         address = urlsplit(service.url)
@@ -75,14 +76,17 @@ def test_service_says_one_line_and_ends_cleanly_within_seconds(azurite: Any, tmp
 
 @pytest.mark.parametrize(
     ("changed", "sentence"),
-    [
-        ({"definition": "/nowhere/service.toml"}, "/nowhere/service.toml: cannot be read"),
-        ({"definition": None}, "BATCH_SCORING_SERVICE_DEFINITION: Field required"),
-        ({"port": "many"}, "BATCH_SCORING_SERVICE_PORT: Input should be a valid integer"),
-        ({"storage_connection_string": "AccountName=a;AccountKey=?!"}, "InvalidBlobConnectionString"),
-        ({"faults": "true", "host": "0.0.0.0"}, "faults may be injected on a loopback address only"),
-        ({"executor": "dask"}, "dask_scheduler is not set"),
-    ],
+    sampled(
+        [
+            pytest.param({"definition": "/nowhere/service.toml"}, "/nowhere/service.toml: cannot be read"),
+            pytest.param({"definition": None}, "BATCH_SCORING_SERVICE_DEFINITION: Field required"),
+            pytest.param({"port": "many"}, "BATCH_SCORING_SERVICE_PORT: Input should be a valid integer"),
+            pytest.param({"storage_connection_string": "AccountName=a;AccountKey=?!"}, "InvalidBlobConnectionString"),
+            pytest.param({"faults": "true", "host": "0.0.0.0"}, "faults may be injected on a loopback address only"),
+            pytest.param({"executor": "dask"}, "dask_scheduler is not set"),
+        ],
+        3,
+    ),
 )
 def test_service_that_is_set_wrong_says_so_in_one_line_and_ends(
     tmp_path: Path, changed: dict[str, str], sentence: str
