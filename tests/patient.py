@@ -7,14 +7,18 @@ from requests.adapters import HTTPAdapter
 from urllib3 import Retry
 
 
-def patient_session() -> requests.Session:
-    """Repeats what the server answers with 503, for some minutes; nothing was done then."""
+def patient_session(*, repeatable: bool = False) -> requests.Session:
+    """Repeats what the server answers with 503, for some minutes; nothing was done then.
+
+    Args:
+        repeatable: All calls may be made twice, so they are also repeated when the connection breaks.
+    """
     session = requests.Session()
     locked = [HTTPStatus.SERVICE_UNAVAILABLE]
     again = Retry(
         20,
         connect=0,
-        read=0,
+        read=20 if repeatable else 0,
         other=0,
         status_forcelist=locked,
         allowed_methods=None,

@@ -7,7 +7,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 QUIET_SECONDS = 6.0
-"""Prefect collects events and log lines for up to 5 s, and stores those later that found its database locked."""
+"""Prefect stores events and log lines every 2 s, and those that found its database locked at another turn."""
 
 
 def eventually(probe: Callable[[], object], *, seconds: float = 120) -> None:

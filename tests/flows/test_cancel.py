@@ -43,7 +43,9 @@ class Operator:
         self._deployment = deployment
 
     def start(self, **parameters: Any) -> str:
-        answer = self._post(f"deployments/{self._deployment}/create_flow_run", {"parameters": parameters})
+        # With the key a call that is repeated starts nothing more.
+        order = {"parameters": parameters, "idempotency_key": uuid.uuid4().hex}
+        answer = self._post(f"deployments/{self._deployment}/create_flow_run", order)
         return str(answer["id"])
 
     def cancel(self, run: str) -> None:
@@ -55,10 +57,12 @@ class Operator:
         return self._state(run)
 
     def _state(self, run: str) -> str:
-        return str(patient_session().get(f"{self._api}/flow_runs/{run}", timeout=60).json()["state_type"])
+        return str(
+            patient_session(repeatable=True).get(f"{self._api}/flow_runs/{run}", timeout=60).json()["state_type"]
+        )
 
     def _post(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = patient_session().post(f"{self._api}/{what}", json=body, timeout=60)
+        answer = patient_session(repeatable=True).post(f"{self._api}/{what}", json=body, timeout=60)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found

@@ -1,6 +1,7 @@
 """What is passed on to the backend and back, and that it streams."""
 
 import os
+import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -182,8 +183,11 @@ def test_fifty_callers_are_served_at_the_same_time_and_each_gets_its_own_answer(
 
 def test_small_answers_do_not_wait_for_an_acknowledgement(gateway, backend):
     with httpx.Client(trust_env=False, timeout=DEADLINE_SECONDS, headers=gateway.key) as client:
-        began = time.monotonic()
-        statuses = [client.get(f"{gateway.url}/azureml-demo{JOB}?{VERSION}").status_code for _ in range(100)]
+        seconds = []
+        for _ in range(100):
+            began = time.monotonic()
+            assert client.get(f"{gateway.url}/azureml-demo{JOB}?{VERSION}").status_code == 200
+            seconds.append(time.monotonic() - began)
 
-    # 0.2 s; with the 40 ms of a delayed acknowledgement in each call it is 4 s.
-    assert (statuses, time.monotonic() - began < 2) == ([200] * 100, True)
+    # 2 ms each; a delayed acknowledgement would be 40 ms in each call, a busy machine is slow in some.
+    assert statistics.median(seconds) < 0.04
