@@ -1,5 +1,7 @@
 """Calls the command line in this process, where all is imported; its flows have processes of their own, as always."""
 
+import contextlib
+import io
 import signal
 import subprocess
 import uuid
@@ -7,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.cli import main
 
@@ -46,6 +49,22 @@ def cli(
             return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
 
     return run
+
+
+def prefect_command(*arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A command that speaks to the Prefect server of `environment`, in this process, where Prefect is imported."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as here:
+        for name, value in environment.items():
+            here.setenv(name, value)
+        api = environment["PREFECT_API_URL"] or None
+        with (
+            temporary_settings({PREFECT_API_URL: api}),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = exit_code(arguments)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def exit_code(arguments: tuple[str, ...]) -> int:

@@ -1,7 +1,5 @@
 """The alarms on a real Prefect server: each is made by the command, and each fires."""
 
-import contextlib
-import io
 import json
 import os
 import signal
@@ -20,11 +18,10 @@ from typing import Any
 import pytest
 import requests
 from azure.storage.blob import BlobServiceClient
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.automations import ALARMS, AlarmFile
 from deployments.processes import ChildProcess
-from tests.deployments.conftest import exit_code
+from tests.deployments.conftest import prefect_command
 from tests.patient import patient_session
 from tests.waiting import eventually
 
@@ -121,17 +118,8 @@ def server(prefect_api: str) -> Server:
 
 @pytest.fixture(scope="module")
 def command(prefect_api: str, keep_signals: None) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command in this process, where Prefect is imported."""
-
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            temporary_settings({PREFECT_API_URL: prefect_api}),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            code = exit_code(("automations", *arguments))
-        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+        return prefect_command("automations", *arguments, environment={"PREFECT_API_URL": prefect_api})
 
     return run
 

@@ -25,6 +25,7 @@ from bes.settings import EndpointSettings
 from deployments.embedded import Surroundings, environment_of
 from deployments.processes import ChildProcess
 from deployments.stack import LocalStack
+from tests.deployments.conftest import prefect_command
 from tests.patient import patient_session
 
 # Flow processes and a server of their own, which a loaded machine starts in minutes.
@@ -160,21 +161,15 @@ Deploy = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def deploy(repository: Path, environment: dict[str, str]) -> Deploy:
+def deploy(repository: Path, environment: dict[str, str], keep_signals: None) -> Iterator[Deploy]:
     """`deploy("--prune", ...)`; environment variables may be changed by name."""
 
     def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "deployments.cli", "deploy", *arguments],
-            cwd=repository,
-            env={**os.environ, **environment, **changed},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        return prefect_command("deploy", *arguments, environment={**environment, **changed})
 
-    return run
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(repository)
+        yield run
 
 
 @pytest.fixture(scope="module")
