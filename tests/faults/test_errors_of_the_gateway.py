@@ -65,6 +65,7 @@ def test_a_throttled_call_is_made_again_when_the_gateway_says_and_costs_no_attem
     work.require_whole(undisturbed)
 
 
+@pytest.mark.parametrize("operation", sampled(OPERATIONS, 2), indirect=True)
 def test_a_throttled_call_without_a_time_is_made_again_after_a_while_and_costs_no_attempt(
     work: Any, undisturbed: bytes, proxy: Any, operation: str
 ):

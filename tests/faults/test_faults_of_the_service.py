@@ -103,6 +103,16 @@ def test_a_job_that_fails_always_ends_the_run_at_the_limit(work: Any, faults: An
     assert work.names("published/") == []
 
 
+def test_an_output_that_is_never_whole_is_never_published(work: Any, faults: Any):
+    faults.arm(kind="duplicate_row", times=100)
+    work.settings = {"max_attempts": 2}
+    assert work.run() == 1
+    assert work.result(work.pid)["error"] == "IntegrityError"
+    assert len(met(faults)) >= 2
+    work.require_no_live_job()
+    assert work.names("published/") == []
+
+
 def test_a_limit_that_was_reached_is_not_the_end_of_the_next_run(work: Any, undisturbed: bytes, faults: Any):
     faults.arm(kind="fail", details="Memory has been exhausted", times=3)
     work.settings = {"max_attempts": 1}

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from deployments.stack import LocalStack
+from tests.campaigns import sampled
 from tests.faults.restartable import Service
 from tests.faults.storage_proxy import StorageProxy
 from tests.faults.test_references import references
@@ -57,8 +58,11 @@ def storage(front: StorageProxy, service: Service, work: Any) -> Iterator[Storag
     assert missed == [], "faults that were not met"
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("status", [503, 500, 0])
+FAILURES = [pytest.param(status, when) for status in (503, 500, 0) for when in ("before", "after")]
+
+
+# Of the six: one of each status, before and after.
+@pytest.mark.parametrize(("status", "when"), sampled(FAILURES, 3))
 def test_a_request_that_fails_once_before_or_after_its_effect_is_made_good(
     work: Any, undisturbed: bytes, storage: StorageProxy, status: int, when: str
 ):

@@ -18,7 +18,6 @@ from azure.storage.blob import BlobServiceClient
 from bes.client import BesClient
 from bes.errors import NotFound
 from bes.settings import EndpointSettings
-from tests.campaigns import sampled
 from tests.patient import patient_session
 from tests.waiting import eventually, settled
 
@@ -256,7 +255,8 @@ def test_each_shard_is_one_blob_in_and_one_blob_out_below_the_run_key(
     )
 
 
-@pytest.mark.parametrize("fault", sampled(["duplicate_row", "truncate_output", "lose_output"], 1))
+@pytest.mark.parametrize("fault", ["duplicate_row", "truncate_output", "lose_output"])
+@pytest.mark.slow
 def test_an_output_that_is_not_whole_is_never_published(
     repository: Path, run_environment: dict[str, str], faults: Any, tmp_path: Path, fault: str
 ):

@@ -338,23 +338,23 @@ def test_a_mended_row_that_the_service_refuses_stays_with_its_words(new_home):
     assert "no such text" in left["message"]
 
 
-@pytest.mark.parametrize(
-    ("raws", "says"),
-    [
-        ({("monday.csv", 2): "c,two"}, "'monday.csv', record 2 has the id of 'monday.csv', record 3, which is scored"),
-        ({("tuesday.csv", 1): "a,eight"}, "'tuesday.csv', record 1 has the id of 'monday.csv', record 1"),
-        ({("monday.csv", 2): "b"}, "Not one of the 1 mended rows is accepted. The first is 'monday.csv', record 2"),
-        ({("monday.csv", 2): ",two"}, "record 2: must not be empty (expect_column_values_to_not_be_null)"),
-        ({("monday.csv", 2): "x,1", ("monday.csv", 6): "x,2"}, "Not one of the 2 mended rows is accepted"),
-        ({("monday.csv", 2): "  "}, "'monday.csv', record 2 (fixed.csv, line 2) was emptied"),
-    ],
-)
-def test_what_cannot_be_scored_is_named_and_nothing_is_published(home, raws, says):
-    with pytest.raises(InputError) as caught:
-        home.requeue(home.fix(raws))
-    assert says in str(caught.value)
-    assert len(home.latest().versions) == 1
-    assert list(home.quarantine.parent.glob(".work*")) == []
+UNFIT = [
+    ({("monday.csv", 2): "c,two"}, "'monday.csv', record 2 has the id of 'monday.csv', record 3, which is scored"),
+    ({("tuesday.csv", 1): "a,eight"}, "'tuesday.csv', record 1 has the id of 'monday.csv', record 1"),
+    ({("monday.csv", 2): "b"}, "Not one of the 1 mended rows is accepted. The first is 'monday.csv', record 2"),
+    ({("monday.csv", 2): ",two"}, "record 2: must not be empty (expect_column_values_to_not_be_null)"),
+    ({("monday.csv", 2): "x,1", ("monday.csv", 6): "x,2"}, "Not one of the 2 mended rows is accepted"),
+    ({("monday.csv", 2): "  "}, "'monday.csv', record 2 (fixed.csv, line 2) was emptied"),
+]
+
+
+def test_what_cannot_be_scored_is_named_and_nothing_is_published(home):
+    for raws, says in UNFIT:
+        with pytest.raises(InputError) as caught:
+            home.requeue(home.fix(raws))
+        assert says in str(caught.value)
+        assert len(home.latest().versions) == 1
+        assert list(home.quarantine.parent.glob(".work*")) == []
     # The lease is given back.
     assert home.requeue(home.fix(ALL)).n_scored == 8
 
