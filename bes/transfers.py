@@ -33,9 +33,16 @@ def until_whole(transfer: Callable[[], _Result], name: str) -> _Result:
             asked_seconds = _asked_seconds(error)
             if not (_is_broken(error) or _is_throttled(error)) or asked_seconds > LONGEST_PAUSE_SECONDS:
                 raise
-            logger.warning("%r did not arrive (%s) and is transferred again", name, type(error).__name__)
+            logger.warning("%r did not arrive (%s) and is transferred again", name, _reason(error))
             time.sleep(max(pause, asked_seconds))
     return transfer()
+
+
+def _reason(error: AzureError | RequestException) -> str:
+    # Not its text, which may hold an address and with it a signature.
+    if isinstance(error, HttpResponseError) and error.status_code:
+        return f"HTTP {error.status_code} {getattr(error, 'error_code', None) or error.reason or ''}".rstrip()
+    return type(error).__name__
 
 
 def _is_throttled(error: AzureError | RequestException) -> bool:

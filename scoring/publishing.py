@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from bes.errors import InputError, IntegrityError
@@ -185,7 +186,7 @@ def _manifest(run: OpenRun, scored: list[ScoredShard], books: Books, folder: str
         n_quarantined=books.n_quarantined,
         n_refused=books.n_refused,
         n_failed=books.n_failed,
-        jobs=[job_entry(shard, run.journal_of(shard.job.shard).last) for shard in scored],
+        jobs=job_entries(run, scored),
         started_at=plan.started_at,
         ended_at=ended_at,
         duration_seconds=round((ended_at - plan.started_at).total_seconds(), 3),
@@ -209,13 +210,12 @@ def _stages(run: OpenRun, ended_at: datetime) -> dict[str, float]:
     return run.stages.seconds(plan.started_at, ended_at)
 
 
-def job_entry(scored: ScoredShard, attempt: Attempt | None = None) -> JobEntry:
-    """What a manifest says of a shard and its job.
+def job_entries(run: OpenRun, scored: Sequence[ScoredShard]) -> list[JobEntry]:
+    """What a manifest says of shards and their jobs."""
+    return [_job_entry(shard, run.journal_of(shard.job.shard).last) for shard in scored]
 
-    Args:
-        scored: The shard.
-        attempt: What the journal knows of it, which has how the job was polled.
-    """
+
+def _job_entry(scored: ScoredShard, attempt: Attempt | None) -> JobEntry:
     job, state = scored.job, scored.state
     return JobEntry(
         index=job.shard.index,
@@ -232,6 +232,6 @@ def job_entry(scored: ScoredShard, attempt: Attempt | None = None) -> JobEntry:
         created_at=state.created_at,
         start_time=state.start_time,
         end_time=state.end_time,
-        status_calls=attempt.status_calls if attempt else None,
-        noticed_after_seconds=attempt.noticed_after_seconds if attempt else None,
+        status_calls=attempt and attempt.status_calls,
+        noticed_after_seconds=attempt and attempt.noticed_after_seconds,
     )

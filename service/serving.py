@@ -14,6 +14,10 @@ STOP_SECONDS = 5
 """Calls still running that long after the signal are cut; whoever started us kills after 10 s."""
 
 
+_IDLE_SECONDS = 120
+"""A connection without a call is kept that long: longer than clients pause between their status calls."""
+
+
 class _NotCutCalls(logging.Filter):
     """Drops the traceback of calls that were cut because the server stops; that they are cut is logged before."""
 
@@ -72,6 +76,7 @@ def serve(app: ASGIApp, *, host: str, port: int, adds_date: bool = True) -> None
             proxy_headers=False,
             server_header=False,
             date_header=adds_date,
+            timeout_keep_alive=_IDLE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         server = _AnnouncingServer(config, f"http://{host}:{listener.getsockname()[1]}")

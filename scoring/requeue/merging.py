@@ -10,9 +10,9 @@ from bes.errors import IntegrityError
 from scoring.books import Books
 from scoring.contract.quarantine import COLUMNS, REFUSED
 from scoring.keys import balance_keys
-from scoring.manifest import RequeuedFrom
+from scoring.manifest import JobEntry, RequeuedFrom
 from scoring.plan import Outcome, RunFolder
-from scoring.publishing import job_entry, merge_and_balance
+from scoring.publishing import merge_and_balance
 from scoring.requeue.base import Base, as_mended, cells_by_place
 from scoring.requeue.held import HeldRun
 from scoring.requeue.mended import MendedRow, Place, Refusal, write_rows
@@ -42,7 +42,14 @@ class Merged:
 
 
 def merge_mended(
-    held: HeldRun, base: Base, work: MendedWork, outcome: Outcome, *, folder: RunFolder, fixed_sha256: str
+    held: HeldRun,
+    base: Base,
+    work: MendedWork,
+    outcome: Outcome,
+    *,
+    jobs: list[JobEntry],
+    folder: RunFolder,
+    fixed_sha256: str,
 ) -> Merged:
     """Write the next version aside, and prove that every row of the input is accounted for, by place and by key.
 
@@ -51,6 +58,7 @@ def merge_mended(
         base: The version that rows are added to.
         work: The mended rows.
         outcome: What became of those that the contract accepts.
+        jobs: Those that scored them.
         folder: Of the run; the version is written into its working folder.
         fixed_sha256: Of the file in which the rows were mended.
 
@@ -89,7 +97,7 @@ def merge_mended(
         run_key=work.plan.run_key,
         n_rows=len(added),
         n_refused_again=len(refusals),
-        jobs=[job_entry(shard) for shard in outcome.scored],
+        jobs=jobs,
     )
     return Merged(folder=folder.work, books=books, step=step)
 

@@ -16,6 +16,7 @@ from scoring.manifest import Manifest
 from scoring.open_run import OpenRun
 from scoring.opening import open_run
 from scoring.plan import Outcome, RunFolder
+from scoring.publishing import job_entries
 from scoring.requeue.base import (
     Base,
     as_mended,
@@ -191,7 +192,13 @@ def merge(requeue: Requeue, outcome: Outcome) -> Merged:
     """
     work, run = _required(requeue)
     merged = merge_mended(
-        requeue.held, requeue.base, work, outcome, folder=requeue.folder, fixed_sha256=requeue.fixed_sha256
+        requeue.held,
+        requeue.base,
+        work,
+        outcome,
+        jobs=job_entries(run, outcome.scored),
+        folder=requeue.folder,
+        fixed_sha256=requeue.fixed_sha256,
     )
     run.check()
     run.change(state=RunState.SCORED, cause=f"added to the rows of {requeue.base.folder}")

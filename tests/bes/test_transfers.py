@@ -194,3 +194,12 @@ def test_a_storage_that_asks_for_too_much_patience_is_an_outage(store: BlobStore
     with pytest.raises(Unavailable):
         store.upload(content_of(tmp_path / "source"), NAME)
     assert len(proxy.of("PUT", NAME)) == 1
+
+
+def test_the_log_says_why_something_is_transferred_again(
+    store: BlobStore, proxy: StorageProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    write(tmp_path / "source", 5000)
+    proxy.arm("PUT", NAME, status=429)
+    store.upload(content_of(tmp_path / "source"), NAME)
+    assert "did not arrive (HTTP 429" in caplog.text

@@ -1,5 +1,7 @@
 """The service as a process: how it starts, how it ends, and what it answers whatever it is sent."""
 
+import contextlib
+import http.client
 import json
 import signal
 import socket
@@ -254,6 +256,16 @@ def test_no_request_to_any_operation_gets_a_500(
     address = f"{base}/{tail.format(segment=segment)}?{urllib.parse.urlencode({'api-version': '2.0', **query})}"
     assert web_service.call(method, address, body).status in (200, 400, 401, 404)
     assert web_service.call("GET", f"{web_service.url}/health").status == 200
+
+
+def test_a_connection_is_still_there_for_the_next_status_call(web_service: RunningService) -> None:
+    address = urlsplit(web_service.url)
+    with contextlib.closing(http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)) as connection:
+        for pause_seconds in (6, 0):
+            connection.request("GET", "/health")
+            assert connection.getresponse().read()
+            time.sleep(pause_seconds)
+            assert connection.sock is not None
 
 
 def test_many_clients_at_once_are_all_served(web_service: RunningService) -> None:
