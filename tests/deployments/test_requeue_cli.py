@@ -74,6 +74,7 @@ def test_all_bad_rows_of_the_sample_are_mended_and_a_rollback_leads_back(
     manifest = json.loads(Path(summary["manifest"]).read_text())
     (step,) = manifest["requeued_from"]
     assert (step["folder"], step["n_rows"], manifest["generation"]) == (json.loads(first)["published"], 6, 2)
+    assert all(job["status_calls"] and job["noticed_after_seconds"] is not None for job in step["jobs"])
 
     back = cli("rollback", "book_reviews", "--json", environment=stack_environment)
     assert (json.loads(back.stdout)["n_scored"], json.loads(back.stdout)["generation"]) == (994, 1)
