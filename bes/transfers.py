@@ -41,7 +41,8 @@ def until_whole(transfer: Callable[[], _Result], name: str) -> _Result:
 def _reason(error: AzureError | RequestException) -> str:
     # Not its text, which may hold an address and with it a signature.
     if isinstance(error, HttpResponseError) and error.status_code:
-        return f"HTTP {error.status_code} {getattr(error, 'error_code', None) or error.reason or ''}".rstrip()
+        code = getattr(error, "error_code", None)
+        return f"HTTP {error.status_code} {getattr(code, 'value', code) or error.reason or ''}".rstrip()
     return type(error).__name__
 
 

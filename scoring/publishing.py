@@ -232,6 +232,6 @@ def _job_entry(scored: ScoredShard, attempt: Attempt | None) -> JobEntry:
         created_at=state.created_at,
         start_time=state.start_time,
         end_time=state.end_time,
-        status_calls=attempt and attempt.status_calls,
-        noticed_after_seconds=attempt and attempt.noticed_after_seconds,
+        status_calls=attempt.status_calls if attempt else None,
+        noticed_after_seconds=attempt.noticed_after_seconds if attempt else None,
     )

@@ -1,4 +1,7 @@
-"""What an execution spends its time on: of all that is under way at a moment, the stage that comes first in a list."""
+"""What an execution spends its time on: of all that is under way at a moment, the stage that comes first in a list.
+
+The end of a stage is also where its memory is given back.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator

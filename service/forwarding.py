@@ -30,8 +30,8 @@ REPLACED = frozenset({b"host", b"expect"})
 """Ours to say: the backend's name; and `100 Continue`, which our own server has answered already."""
 
 KEEPALIVE_SECONDS = 2.0
-"""An idle connection is given up before any backend does so (uvicorn after 5 s): a call that meets its end would be
-lost, for nothing is repeated here."""
+"""An idle connection is given up before any backend does so (many after 5 s): a call that meets its end would be lost,
+for nothing is repeated here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

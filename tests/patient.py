@@ -14,6 +14,8 @@ def patient_session(*, repeatable: bool = False) -> requests.Session:
         repeatable: All calls may be made twice, so they are also repeated when the connection breaks.
     """
     session = requests.Session()
+    # The server closes a connection that was idle for 5 s, at times while a call is on its way.
+    session.headers["Connection"] = "close"
     locked = [HTTPStatus.SERVICE_UNAVAILABLE]
     again = Retry(
         20,

@@ -200,6 +200,6 @@ def test_the_log_says_why_something_is_transferred_again(
     store: BlobStore, proxy: StorageProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     write(tmp_path / "source", 5000)
-    proxy.arm("PUT", NAME, status=429)
+    proxy.arm("PUT", NAME, status=429, headers={"x-ms-error-code": "ServerBusy"})
     store.upload(content_of(tmp_path / "source"), NAME)
-    assert "did not arrive (HTTP 429" in caplog.text
+    assert "did not arrive (HTTP 429 ServerBusy)" in caplog.text

@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import logging
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,18 +25,22 @@ def container() -> str:
 
 
 @pytest.fixture(scope="module")
-def keep_signals() -> Iterator[None]:
-    """Puts the handlers back: the command line takes interrupts."""
+def keep_process() -> Iterator[None]:
+    """Puts back what the command line changes of its process: it takes interrupts, and lets our packages speak."""
     taken = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in taken}
+    loggers = [logging.getLogger(name) for name in ("bes", "scoring", "tasks", "flows", "deployments", "urllib3")]
+    levels = [(logger, logger.level) for logger in loggers]
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+    for logger, level in levels:
+        logger.setLevel(level)
 
 
 @pytest.fixture
 def cli(
-    repository: Path, tmp_path: Path, container: str, capfd: pytest.CaptureFixture[str], keep_signals: None
+    repository: Path, tmp_path: Path, container: str, capfd: pytest.CaptureFixture[str], keep_process: None
 ) -> RunCli:
     """`cli("run", ..., environment={...})` from the repository's root, with results below `tmp_path / "runs"`."""
     own = {"BATCH_SCORING_STORAGE_CONTAINER": container, "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs")}
@@ -71,5 +77,8 @@ def exit_code(arguments: tuple[str, ...]) -> int:
     try:
         return main(arguments)
     except SystemExit as ended:
-        # How the parser of arguments ends.
-        return int(ended.code or 0)
+        # How the parser of arguments ends. Python would print a text and end with 1.
+        if isinstance(ended.code, str):
+            sys.stderr.write(ended.code)
+            return 1
+        return ended.code or 0

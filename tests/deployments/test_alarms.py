@@ -117,7 +117,7 @@ def server(prefect_api: str) -> Server:
 
 
 @pytest.fixture(scope="module")
-def command(prefect_api: str, keep_signals: None) -> Callable[..., subprocess.CompletedProcess[str]]:
+def command(prefect_api: str, keep_process: None) -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return prefect_command("automations", *arguments, environment={"PREFECT_API_URL": prefect_api})
 

@@ -94,9 +94,7 @@ def demonstrate(repository: Path, data_dir: Path, *, offline: bool) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_the_demo_needs_no_network_ends_as_the_readme_shows_and_scores_as_vowpal_wabbit(
-    repository: Path, tmp_path: Path
-):
+def test_the_demo_ends_as_the_readme_shows_and_scores_as_vowpal_wabbit(repository: Path, tmp_path: Path):
     summary = demonstrate(repository, tmp_path, offline=has_network_namespaces())
 
     (shown,) = [block for block in blocks(repository, "text") if "every row is accounted for" in block]
@@ -113,9 +111,10 @@ def test_the_demo_needs_no_network_ends_as_the_readme_shows_and_scores_as_vowpal
 
 @pytest.mark.timeout(600)
 @pytest.mark.slow
+@pytest.mark.skipif(not has_network_namespaces(), reason="no network namespace can be made")
 def test_the_demo_scores_the_sample_twice_alike_with_and_without_network(repository: Path, tmp_path: Path):
     outputs = []
-    for offline in (False, has_network_namespaces()):
+    for offline in (False, True):
         summary = demonstrate(repository, tmp_path, offline=offline)
         outputs.append(path_in(summary, "predictions").read_bytes())
         assert re.search(r"rows in\s+1,000\n\s+scored\s+994\n\s+quarantined\s+6\n\s+failed\s+0\n\s+jobs\s+4\n", summary)

@@ -161,7 +161,7 @@ Deploy = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def deploy(repository: Path, environment: dict[str, str], keep_signals: None) -> Iterator[Deploy]:
+def deploy(repository: Path, environment: dict[str, str], keep_process: None) -> Iterator[Deploy]:
     """`deploy("--prune", ...)`; environment variables may be changed by name."""
 
     def run(*arguments: str, **changed: str) -> subprocess.CompletedProcess[str]:

@@ -48,21 +48,23 @@ def told(
     extract.write_text(EXTRACT + BAD)
     book = f"{local_stack.web_service_url}/faults"
     requests.post(book, json={"kind": "refuse_rows", "marker": "POISON", "times": 100}, timeout=30).raise_for_status()
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(tag=tag, extract=str(extract))],
-        cwd=repository,
-        env={
-            **os.environ,
-            **stack_environment,
-            "BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}",
-            "BATCH_SCORING_RUN_DATA_DIR": str(folder / "runs"),
-        },
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    requests.delete(book, timeout=30).raise_for_status()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM.format(tag=tag, extract=str(extract))],
+            cwd=repository,
+            env={
+                **os.environ,
+                **stack_environment,
+                "BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}",
+                "BATCH_SCORING_RUN_DATA_DIR": str(folder / "runs"),
+            },
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+    finally:
+        requests.delete(book, timeout=30).raise_for_status()
     assert done.returncode == 0, done.stderr
     kinds = {model.event for model in EVENTS}
     events = settled(

@@ -48,12 +48,13 @@ for night in nights:
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """What one run left on the server: its flow run, artifacts by key, and log lines."""
+    """What one run left on the server: its flow run, artifacts by key, log lines, and its own last line."""
 
     flow_run: dict[str, Any]
     artifacts: dict[str, dict[str, Any]]
     task_names: list[str]
     messages: list[str]
+    is_over: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,11 +108,13 @@ class Server:
         flow_run = by_input[json.dumps([path])]
         mine = {"flow_runs": {"id": {"any_": [flow_run["id"]]}}}
         logs = {"logs": {"flow_run_id": {"any_": [flow_run["id"]]}}, "limit": 200}
+        lines = self.read("logs", logs)
         return Left(
             flow_run=flow_run,
             artifacts={artifact["key"]: artifact for artifact in self.read("artifacts", mine)},
             task_names=sorted(task["name"] for task in self.read("task_runs", mine)),
-            messages=[line["message"] for line in self.read("logs", logs)],
+            messages=[line["message"] for line in lines],
+            is_over=any(line["task_run_id"] is None and "Finished in state" in line["message"] for line in lines),
         )
 
 
@@ -122,8 +125,7 @@ LAST_TASKS = ("write artifacts", "write artifacts", "write failure report", "val
 def is_complete(left: list[Left]) -> bool:
     """Whether the last of each run is there; what is stored later may have come earlier."""
     return all(
-        any("Finished in state" in message for message in run.messages)
-        and any(name.startswith(last) for name in run.task_names)
+        run.is_over and any(name.startswith(last) for name in run.task_names)
         for run, last in zip(left, LAST_TASKS, strict=True)
     )
 
