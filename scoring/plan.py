@@ -4,8 +4,7 @@ import shutil
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from bes.blobs import StoredBlob
 from bes.protocol import JobState
@@ -14,6 +13,9 @@ from scoring.contract.reading.accepted import AcceptedFile
 from scoring.gates.settings import GateSettings
 from scoring.manifest import InputFile
 from scoring.shards import Shard
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +116,7 @@ class RunPlan:
     accepted: tuple[AcceptedFile, ...]
     shards: list[Shard]
     data_docs_index: Path
-    findings_by_rule: pd.DataFrame
+    findings_by_rule: "pd.DataFrame"
     started_at: datetime
     planned_at: datetime | None = None
     contract_file: Path | None = None
