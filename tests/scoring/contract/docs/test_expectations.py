@@ -155,6 +155,7 @@ def test_a_suite_at_which_great_expectations_itself_ends_is_an_error(tmp_path: P
         )
 
 
+@pytest.mark.slow
 def test_a_rule_about_more_distinct_values_than_are_counted_does_not_hold(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
