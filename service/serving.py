@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 STOP_SECONDS = 5
 """Calls still running that long after the signal are cut; whoever started us kills after 10 s."""
 
-
 _IDLE_SECONDS = 120
 """A connection without a call is kept that long: longer than clients pause between their status calls."""
 

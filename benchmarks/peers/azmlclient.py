@@ -20,7 +20,6 @@ from typing import Any
 import pandas as pd
 import requests
 from azure.storage.blob import BlobServiceClient, ContentSettings
-from requests.adapters import HTTPAdapter
 
 SECONDS_BETWEEN_STATUS_QUERIES = 5
 FAILED, CANCELLED = ("2", "Failed"), ("3", "Cancelled")
@@ -41,8 +40,6 @@ class Client:
         self._session.headers.update(
             {"Authorization": f"Bearer {api_key}", "Ocp-Apim-Subscription-Key": subscription_key}
         )
-        # Our one addition: this gateway closes what is idle for 5 s, which races with calls 5 s apart.
-        self._session.mount("http://", HTTPAdapter(max_retries=1))
         self.n_calls = 0
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> str:

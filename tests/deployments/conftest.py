@@ -14,6 +14,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.cli import main
+from deployments.console import OUR_LOGGERS
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -29,7 +30,7 @@ def keep_process() -> Iterator[None]:
     """Puts back what the command line changes of its process: it takes interrupts, and lets our packages speak."""
     taken = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in taken}
-    loggers = [logging.getLogger(name) for name in ("bes", "scoring", "tasks", "flows", "deployments", "urllib3")]
+    loggers = [logging.getLogger(name) for name in (*OUR_LOGGERS, "urllib3")]
     levels = [(logger, logger.level) for logger in loggers]
     yield
     for number, handler in before.items():

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,8 @@ class Recorder:
     def __init__(self, run, pool):
         self.run, self.pool = run, pool
         self.began = []
+        self.lock = threading.Lock()
+        self.under_way, self.most_at_once = Counter(), Counter()
         self.fails = {}
 
     def steps(self):
@@ -68,11 +71,15 @@ class Recorder:
         if fails == "at once":
             raise ZeroDivisionError(step)
         self.began.append((step, shard.index))
-        return self.pool.submit(self.carry_out, fails, result)
+        return self.pool.submit(self.carry_out, step, fails, result)
 
-    @staticmethod
-    def carry_out(fails, result):
+    def carry_out(self, step, fails, result):
+        with self.lock:
+            self.under_way[step] += 1
+            self.most_at_once[step] = max(self.most_at_once[step], self.under_way[step])
         time.sleep(0.02)
+        with self.lock:
+            self.under_way[step] -= 1
         if fails:
             raise ZeroDivisionError(fails)
         return result
@@ -98,6 +105,12 @@ class Recorder:
 def recorder(run):
     with ThreadPoolExecutor(16) as pool:
         yield Recorder(run, pool)
+
+
+def test_no_more_transfers_are_under_way_than_memory_is_meant_for(recorder, run):
+    score_shards(run, recorder.steps())
+    assert recorder.most_at_once["upload"] == 1
+    assert 1 <= recorder.most_at_once["download"] <= 2
 
 
 def test_the_last_shard_is_uploaded_after_the_first_one_is_home(recorder, run):
