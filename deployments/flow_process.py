@@ -93,8 +93,8 @@ def run_flow(parameters: FlowParameters | RequeueParameters, *, environment: Env
 def _result_of(output: bytes, process: subprocess.Popen[bytes]) -> FlowResult:
     if process.returncode == -signal.SIGKILL:
         error = (
-            "The flow's process was killed, perhaps because memory ran out. Its jobs may still run. Run again: they are taken"
-            " up, and none is scored twice."
+            "The flow's process was killed, perhaps because memory ran out. Its jobs may still run. Run again: they are"
+            " taken up, and none is scored twice."
         )
         return FlowResult(error=error, exit_code=1)
     try:
