@@ -1,4 +1,7 @@
-"""The command line: one parser; commands of some size are in modules of their own, such as `deploy_cli`."""
+"""The command line: one parser; commands of some size are in modules of their own, such as `deploy_cli`.
+
+What only one command needs is imported where it runs: all together would hold up each of them by a second.
+"""
 
 import argparse
 import json
@@ -13,10 +16,7 @@ from typing import NoReturn, get_args
 
 from pydantic import ValidationError
 
-from bes.blobs import BlobStore
-from bes.client import BesClient
 from bes.errors import ConfigurationError, ScoringError
-from bes.protocol import ExecuteRequest, Table
 from deployments.arguments import add_input_arguments
 from deployments.automations_cli import add_automations_commands
 from deployments.console import progress_on, say, show, summary_text
@@ -33,7 +33,6 @@ from scoring.inputs import find_inputs
 from scoring.run_dates import on_run_date
 from scoring.settings import RunSettings
 from scoring.summary import RunSummary
-from scoring.versions import roll_back
 
 _DATA = Path(__file__).parent.parent / "data"
 SAMPLE = _DATA / "samples" / "book_reviews.csv"
@@ -159,6 +158,9 @@ def _score(options: argparse.Namespace, parameters: FlowParameters, *, use_setti
 
 
 def _rollback(options: argparse.Namespace) -> int:
+    from bes.blobs import BlobStore
+    from scoring.versions import roll_back
+
     with (
         surroundings(use_settings=True, with_prefect=False) as chosen,
         BlobStore(chosen.storage) as store,
@@ -170,6 +172,9 @@ def _rollback(options: argparse.Namespace) -> int:
 
 
 def _rrs(options: argparse.Namespace) -> int:
+    from bes.client import BesClient
+    from bes.protocol import ExecuteRequest, Table
+
     contract = load_contract(options.contract, RunSettings().contracts_dir)
     port, columns = next(iter(contract.inputs.items()))
     table = Table(column_names=list(columns), values=[[options.text, *[""] * (len(columns) - 1)]])

@@ -3,21 +3,20 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from bes.client import BesClient
 from bes.errors import InputError
 from bes.settings import EndpointSettings
 from deployments.console import say, show
-from scoring.contract.against_service import compare_with_service
-from scoring.contract.drafting.draft import contract_name, draft_contract
-from scoring.contract.golden import compare_golden_rows
 from scoring.contract.loading import find_contract, load_contract
 from scoring.contract.model import NAME_STEP, Contract, ContractName
 from scoring.contract.problem import ContractProblem
 from scoring.settings import RunSettings
+
+if TYPE_CHECKING:
+    from bes.client import BesClient
 
 CHECK_KEYS: Final = ("contract", "status", "checked", "problems")
 """What `contract check --json` prints; `checked` holds `file`, and `service` and `golden` where they were compared."""
@@ -41,6 +40,8 @@ def add_contract_commands(commands: "argparse._SubParsersAction[argparse.Argumen
 
 
 def _check(options: argparse.Namespace) -> int:
+    from bes.client import BesClient
+
     contracts_dir = RunSettings().contracts_dir
     contract = load_contract(options.contract, contracts_dir)
     path = find_contract(options.contract, contracts_dir)
@@ -60,7 +61,10 @@ def _check(options: argparse.Namespace) -> int:
     return InputError.exit_code if problems else 0
 
 
-def _compare(contract: Contract, client: BesClient) -> tuple[list[str], list[ContractProblem]]:
+def _compare(contract: Contract, client: "BesClient") -> tuple[list[str], list[ContractProblem]]:
+    from scoring.contract.against_service import compare_with_service
+    from scoring.contract.golden import compare_golden_rows
+
     problems = compare_with_service(contract, client.describe())
     if problems or not contract.golden:
         # With ports or columns that do not fit, the golden rows would only be refused.
@@ -94,6 +98,9 @@ def _in_words(path: Path, contract: Contract, checked: list[str], endpoint: Endp
 
 
 def _init(options: argparse.Namespace) -> int:
+    from bes.client import BesClient
+    from scoring.contract.drafting.draft import draft_contract
+
     name, path = _name_and_path(options.input, options.name, options.output)
     if path.exists():
         raise InputError(f"{str(path)!r} exists already.", "Give another --name or --output: nothing is overwritten.")
@@ -112,6 +119,8 @@ def _init(options: argparse.Namespace) -> int:
 
 def _name_and_path(source: Path, name: str | None, output: Path | None) -> tuple[str, Path]:
     """Name and file of a draft: a contract bears its file's name."""
+    from scoring.contract.drafting.draft import contract_name
+
     if output is None:
         name = _checked(contract_name(source) if name is None else name)
         return name, RunSettings().contracts_dir / f"{name}.yaml"

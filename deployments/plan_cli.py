@@ -7,21 +7,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING
 
-from bes.blobs import BlobStore
-from bes.documents import Documents
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.arguments import add_input_arguments
 from deployments.console import show
-from scoring.forecast import Forecast, forecast
+from scoring.contract.docs.asking import begin_evaluator
 from scoring.gates.settings import GateSettings
 from scoring.run_dates import on_run_date
 from scoring.settings import RunSettings
-from scoring.validation import validate_and_plan
 
-PLAN_KEYS: Final = tuple(Forecast.model_fields)
-"""What `plan --json` prints."""
+if TYPE_CHECKING:
+    from bes.documents import Documents
+    from scoring.forecast import Forecast
 
 _OVER_BUDGET = 2
 
@@ -30,10 +28,17 @@ def add_plan_command(commands: "argparse._SubParsersAction[argparse.ArgumentPars
     """Add `plan` to the command line."""
     plan = commands.add_parser("plan", help="tell what a run would do, without touching anything")
     add_input_arguments(plan)
-    plan.set_defaults(command=_plan, json_keys=PLAN_KEYS)
+    plan.set_defaults(command=_plan)
 
 
 def _plan(options: argparse.Namespace) -> int:
+    begin_evaluator()
+    # Imported here, since the other commands do without it: it takes half a second.
+    from scoring.forecast import Forecast, forecast
+    from scoring.validation import validate_and_plan
+
+    # What `--json` prints.
+    options.json_keys = tuple(Forecast.model_fields)
     settings, endpoint = RunSettings(), EndpointSettings()
     day = options.run_date or datetime.now(UTC).date()
     # Quarantine and Data Docs of the check go where nobody looks for those of a run.
@@ -55,7 +60,9 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _documents() -> Iterator[Documents | None]:
+def _documents() -> "Iterator[Documents | None]":
+    from bes.blobs import BlobStore
+
     storage = StorageSettings()
     if storage.connection_string is None and storage.account_url is None:
         yield None
@@ -64,7 +71,7 @@ def _documents() -> Iterator[Documents | None]:
         yield store.documents() if store.has_container() else None
 
 
-def _in_words(told: Forecast) -> str:
+def _in_words(told: "Forecast") -> str:
     rows = [
         ("rows in", f"{told.n_input:,}"),
         ("to score", f"{told.n_accepted:,}"),
@@ -79,7 +86,7 @@ def _in_words(told: Forecast) -> str:
     return "\n".join([_verdict(told), "", *(f"  {name:<12} {value}" for name, value in rows), *ends])
 
 
-def _verdict(told: Forecast) -> str:
+def _verdict(told: "Forecast") -> str:
     states = {
         "published": f"Run {told.run_key} is published already: nothing would be scored again.",
         "open": f"Run {told.run_key} was begun before and would go on where it stands.",
@@ -88,7 +95,7 @@ def _verdict(told: Forecast) -> str:
     return states.get(told.state or "", f"A run of {told.contract} would score {told.n_accepted:,} rows.")
 
 
-def _duration(told: Forecast) -> str:
+def _duration(told: "Forecast") -> str:
     if told.expected_seconds is None:
         return "unknown: no run of this data set is published"
     return f"about {told.expected_seconds:,.0f} s, going by {told.based_on}"

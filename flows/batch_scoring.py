@@ -20,6 +20,7 @@ from flows.parameters import BlockName, ContractReference, FilePath, RunDate
 from flows.run_logs import bring_logs_to_runs
 from flows.server import one_client
 from flows.steps import few_threads, steps_of
+from scoring.contract.docs.asking import begin_evaluator
 from scoring.gates.settings import GateSettings
 from scoring.memory import keep_little
 from scoring.open_run import OpenRun
@@ -92,6 +93,7 @@ async def batch_scoring(  # noqa: PLR0913, PLR0917 (they are the form that a per
     end = await skipped(missed_runs, late_after=timedelta(minutes=late_after_minutes))
     if end is not None:
         return end
+    begin_evaluator()
     with one_client():
         connections = await asyncio.to_thread(resolve_connections, web_service, storage)
         settings, asked = RunSettings(), gates or GateSettings()

@@ -11,6 +11,7 @@ from flows.parameters import BlockName, ContractReference, FilePath, RunKey
 from flows.run_logs import bring_logs_to_runs
 from flows.server import one_client
 from flows.steps import few_threads, steps_of
+from scoring.contract.docs.asking import begin_evaluator
 from scoring.memory import keep_little
 from scoring.pipeline import score_shards
 from scoring.requeue.requeueing import Order, Requeue
@@ -52,6 +53,7 @@ async def requeue(
         InputError: The run, the file, the contract, an input or every mended row is refused; nothing was sent.
         RemoteError: The gateway, the web service or the storage failed. The run stays published as it is.
     """
+    begin_evaluator()
     with one_client():
         connections = await asyncio.to_thread(resolve_connections, web_service, storage)
         settings = RunSettings()

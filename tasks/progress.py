@@ -50,8 +50,8 @@ class ProgressBar:
             return
         progress = self._meter.read()
         try:
-            # Repeating is what the next call does.
-            with _without_retries():
+            # Repeating is what the next call does; after the last there is none.
+            with _retrying(1 if at_once else 0):
                 self._show(progress)
         except (httpx.HTTPError, PrefectException) as error:
             logger.info("the progress artifact is not up to date: %s", type(error).__name__)
@@ -67,10 +67,10 @@ class ProgressBar:
             update_progress_artifact(self._artifact, progress.percent, description=_words(progress))
 
 
-def _without_retries() -> AbstractContextManager[SettingsContext]:
+def _retrying(times: int) -> AbstractContextManager[SettingsContext]:
     # Not by `temporary_settings`, which takes 0.2 s: it reads every setting of Prefect's anew.
     now = get_settings_context()
-    client = now.settings.client.model_copy(update={"max_retries": 0})
+    client = now.settings.client.model_copy(update={"max_retries": times})
     return SettingsContext(profile=now.profile, settings=now.settings.model_copy(update={"client": client}))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scoring.contract.breaker import exceeded
+from scoring.contract.docs.asking import evaluate
 from scoring.contract.evaluation import PassOutcome, run_pass
 from scoring.contract.findings import Finding, find, first_of
 from scoring.contract.model import Contract
@@ -109,18 +110,15 @@ def _docs(
     profile: Profile, rules: Sequence[Rule], contract: Contract, docs_dir: Path, run_name: str
 ) -> tuple[Path, list[tuple[Rule, str]]]:
     """The Data Docs, and the rules that do not hold as a whole, each in words."""
-    # Importing it takes seconds: an input that is refused before is refused without them.
-    from scoring.contract.docs.expectations import evaluate
-
     evaluation = evaluate(profile, rules, contract, docs_dir=docs_dir, run_name=run_name)
     unmet = []
-    for one in evaluation.results:
-        if not one.success and not one.rule.is_about_rows:
-            unmet.append((one.rule, f"{one.rule.message}, but {one.observed}"))
-        elif not one.success and one.rule.mostly < 1:
-            tally = profile.tally(one.rule)
+    for rule, result in zip(rules, evaluation.results, strict=True):
+        if not result.success and not rule.is_about_rows:
+            unmet.append((rule, f"{rule.message}, but {result.observed}"))
+        elif not result.success and rule.mostly < 1:
+            tally = profile.tally(rule)
             holding = f"{tally.n_judged - tally.n_broken:,} of {tally.n_judged:,} rows do"
-            unmet.append((one.rule, f"{one.rule.message} in {one.rule.mostly:.2%} of the rows, but only {holding}"))
+            unmet.append((rule, f"{rule.message} in {rule.mostly:.2%} of the rows, but only {holding}"))
     return evaluation.docs_index, [(rule, f"{one_line(what)} ({_called(rule)})") for rule, what in unmet]
 
 

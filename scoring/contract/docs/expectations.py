@@ -13,29 +13,29 @@ import logging
 import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from bes.errors import InputError
+from scoring.contract.docs.asking import Evaluation, RuleResult
 from scoring.contract.docs.datadocs import folder_name, keep, safe_page, with_stand_ins
-from scoring.contract.docs.late_imports import as_if_not_installed, loaded_at_first_use, without_garbage_collection
 from scoring.contract.docs.metrics import ALL_RECORDS, MetricAnswers, place_names
 from scoring.contract.docs.published import drawn, observed, published
 from scoring.contract.docs.unanswered import not_evaluated, refuse_unanswered, unmet_if_uncounted
 from scoring.contract.model import Contract
 from scoring.contract.rules.profile import Profile
 from scoring.contract.rules.rules import Rule
+from scoring.late_imports import as_if_not_installed, loaded_at_first_use, without_garbage_collection
 
 # GX writes hundreds of lines at INFO, and at WARNING what a metric failed for: that becomes an error of ours.
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
 # `scipy.stats` and `altair` are a third of GX's import, and only expectations about distributions use them. SQLAlchemy
-# is a fifth of the rest, and GX does without it where no database is read.
+# is a fifth of the rest, and GX does without it where no database is read, as it does without the storage's SDK.
 with (
     warnings.catch_warnings(),
     without_garbage_collection(),
     loaded_at_first_use("scipy.stats", "altair"),
-    as_if_not_installed("sqlalchemy"),
+    as_if_not_installed("sqlalchemy", "azure.storage.blob"),
 ):
     # GX meets deprecations of its own dependencies at import; none of them is for our users to mend.
     warnings.simplefilter("ignore")
@@ -72,34 +72,6 @@ _ONE_AT_A_TIME: Final = threading.Lock()
 _ANSWERS: Final = "answers"
 # GX types it in part. Compiling its templates takes longer than to draw a page by them, so it is kept.
 _VIEW: Final[Any] = DefaultJinjaPageView()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleResult:
-    """What Great Expectations says of one rule.
-
-    Args:
-        success: Whether it holds, with GX's reading of `mostly`.
-        observed: What a rule about a column or the table found, in words to follow "but"; no cell of a sensitive
-            column. Empty for a rule about rows.
-    """
-
-    rule: Rule
-    success: bool
-    observed: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """What Great Expectations says of a contract.
-
-    Args:
-        results: One per rule, in the order of the rules.
-        docs_index: The first page of the Data Docs.
-    """
-
-    results: tuple[RuleResult, ...]
-    docs_index: Path
 
 
 class StreamedMetricsEngine(PandasExecutionEngine):
@@ -189,10 +161,7 @@ def evaluate(
     # The first is about records, and belongs to no rule.
     _, *of_rules = result["results"]
     return Evaluation(
-        results=tuple(
-            RuleResult(rule=rule, success=one["success"], observed=observed(one["result"]))
-            for rule, one in zip(rules, of_rules, strict=True)
-        ),
+        results=tuple(RuleResult(success=one["success"], observed=observed(one["result"])) for one in of_rules),
         docs_index=keep(docs_dir, result, page=page, suite=suite_page),
     )
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,7 @@ class RuleTally:
 
 
 class Profile:
-    """What is counted so far; used by one thread.
+    """What is counted so far; used by one thread. A pickled one has no keys: it answers, and takes up nothing.
 
     Args:
         columns: Of the contract.
@@ -75,8 +76,11 @@ class Profile:
         self._tallies = {rule.index: RuleTally() for rule in rules if rule.is_about_rows}
         self._spills = {rule.index: KeySpill(spill_dir / f"rule_{rule.index}") for rule in rules if rule.needs_keys}
         self._duplicates: dict[int, Duplicates] = {}
+        # The first that asks answers for all others of its column.
+        self._counting = {rule.columns[0]: rule for rule in reversed(rules) if "distinct" in rule.measures}
+        self._n_distinct: dict[str, int] = {}
         self._figures = {
-            column: ColumnFigures(column, measures, self._distinct_counter(column, rules))
+            column: ColumnFigures(column, measures, partial(self._count_distinct, column))
             for column, measures in measures_of(rules).items()
         }
 
@@ -159,12 +163,15 @@ class Profile:
         tally = self._tallies[rule.index]
         tally.n_broken, tally.examples = n_broken, list(examples[:MAX_EXAMPLES])
 
-    def _distinct_counter(self, column: str, rules: Sequence[Rule]) -> Callable[[], int]:
-        def count() -> int:
-            asking = next(rule for rule in rules if rule.columns == (column,) and "distinct" in rule.measures)
-            return self.duplicates(asking).n_distinct
+    def _count_distinct(self, column: str) -> int:
+        if column not in self._n_distinct:
+            self._n_distinct[column] = self.duplicates(self._counting[column]).n_distinct
+        return self._n_distinct[column]
 
-        return count
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy for another process goes without the keys, which may be many, and the rules, which hold functions.
+        n_distinct = {column: self._count_distinct(column) for column in self._counting}
+        return self.__dict__ | {"_spills": {}, "_duplicates": {}, "_counting": {}, "_n_distinct": n_distinct}
 
 
 def _cells(text: pa.RecordBatch, column: str, rows: _Numbers) -> list[str | None]:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from bes.errors import InputError
-from scoring.contract.docs.expectations import Evaluation, evaluate
+from scoring.contract.docs.asking import Evaluation
+from scoring.contract.docs.expectations import evaluate
 from scoring.contract.model import Contract
-from scoring.contract.rules.rules import Rule
+from scoring.contract.rules.rules import Rule, rules_of
 from scoring.contract.spelling import REDACTED
 from tests.scoring.contract.docs.test_parity import CASES, NEVER_BROKEN, SHAPES
 from tests.scoring.contract.docs.test_parity import COLUMNS as PARITY_COLUMNS
@@ -57,9 +58,11 @@ def test_every_rule_has_its_result_in_the_order_of_the_rules(run: Run):
     row_count = expectation("expect_table_row_count_to_equal", value=3)
     mean = expectation("expect_column_mean_to_be_between", column="price", min_value=1)
 
-    evaluation = run(contract_of(COLUMNS, row_count, BETWEEN, mean), ROWS)
+    contract = contract_of(COLUMNS, row_count, BETWEEN, mean)
 
-    assert [(one.rule.name, one.rule.columns, one.success, one.observed) for one in evaluation.results] == [
+    results = zip(rules_of(contract), run(contract, ROWS).results, strict=True)
+
+    assert [(rule.name, rule.columns, one.success, one.observed) for rule, one in results] == [
         ("type", ("n",), False, ""),
         ("type", ("price",), True, ""),
         ("expect_table_row_count_to_equal", (), False, "it is 4"),
@@ -187,9 +190,10 @@ def test_every_expectation_that_does_not_hold_has_its_place_in_the_page(
     suite = [expectation(type_, **case.kwargs) for type_, cases in CASES.items() for case in cases]
     contract = contract_of(PARITY_COLUMNS, *suite, sensitive=sensitive)
 
-    results = [one for shape in ("with empty cells", "all empty") for one in run(contract, SHAPES[shape]).results]
+    results = [run(contract, SHAPES[shape]).results for shape in ("with empty cells", "all empty")]
 
-    assert set(CASES) - NEVER_BROKEN <= {one.rule.name for one in results if not one.success}
+    named = [(rule.name, one) for shown in results for rule, one in zip(rules_of(contract), shown, strict=True)]
+    assert set(CASES) - NEVER_BROKEN <= {name for name, one in named if not one.success}
     # GX leaves out what it stumbles over, and says so here only.
     assert [record for record in caplog.records if record.name.startswith("great_expectations")] == []
 

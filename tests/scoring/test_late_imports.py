@@ -6,11 +6,11 @@ from importlib import import_module
 
 import pytest
 
-from scoring.contract.docs.late_imports import as_if_not_installed, loaded_at_first_use, without_garbage_collection
+from scoring.late_imports import as_if_not_installed, loaded_at_first_use, without_garbage_collection
 
 FIRST_USE = """
 import sys
-from scoring.contract.docs.late_imports import loaded_at_first_use, without_garbage_collection
+from scoring.late_imports import loaded_at_first_use, without_garbage_collection
 
 finders = list(sys.meta_path)
 with loaded_at_first_use("wave"):
