@@ -77,14 +77,7 @@ def plan_work(
         InputError: The contract accepts none of them; tells about the first.
     """
     started_at = datetime.now(UTC)
-    order = {file.name: place for place, file in enumerate(files)}
-    in_order = sorted(changes, key=lambda row: (order[row.file], row.record))
-    judged = {row: cells_of(row.raw, contract) for row in in_order}
-    illegible = {row: found for row, found in judged.items() if isinstance(found, Refusal)}
-    rows = tuple(row for row in in_order if row not in illegible)
-    if not rows:
-        first, refusal = next(iter(illegible.items()))
-        raise _none_accepted(len(in_order), first, refusal.message, refusal.rule)
+    rows, illegible = _told_apart(changes, contract, files)
     content = as_input(rows, contract)
     digest = hashlib.sha256(content).hexdigest()
     key = run_key(
@@ -99,36 +92,19 @@ def plan_work(
     with replacing(path) as part:
         part.write_bytes(content)
     outcome = _judge(path, contract, own.quarantine, bytes_per_job)
-    n_refused = outcome.n_rejected
-    logger.info("%d of %d mended rows accepted", len(rows) - n_refused, len(in_order))
-    if n_refused == len(rows):
+    logger.info("%d of %d mended rows accepted", len(rows) - outcome.n_rejected, len(changes))
+    if outcome.n_rejected == len(rows):
         _, (record, rule, message) = next(read_lines(own.quarantine, ("record", "rule", "message")))
-        raise _none_accepted(len(in_order), rows[int(record) - 1], message, rule)
-    port, sent = input_port(contract)
-    plan = RunPlan(
-        run_key=key,
-        contract=contract.name,
-        contract_digest=digest_of(contract),
-        input_port=port,
-        output_port=contract.output,
-        key=contract.key,
-        shows_keys=contract.key not in contract.sensitive,
+        raise _none_accepted(len(changes), rows[int(record) - 1], message, rule)
+    plan = _plan(
+        contract,
+        outcome,
         folder=own,
-        inputs=[InputFile(path=str(path), size_bytes=len(content), sha256=digest)],
+        input_file=InputFile(path=str(path), size_bytes=len(content), sha256=digest),
         n_input=len(rows),
-        n_quarantined=n_refused,
-        accepted=outcome.files,
-        shards=cut_shards(
-            outcome.files,
-            key=contract.key,
-            sent=sent,
-            passthrough=contract.passthrough,
-            rows_per_job=rows_per_job,
-        ),
+        rows_per_job=rows_per_job,
         data_docs_index=data_docs_index,
-        findings_by_rule=pd.DataFrame(),
         started_at=started_at,
-        sensitive=contract.sensitive,
     )
     return MendedWork(
         contract=contract,
@@ -137,6 +113,57 @@ def plan_work(
         illegible=illegible,
         files=files,
         data_docs_index=data_docs_index,
+    )
+
+
+def _told_apart(
+    changes: Sequence[MendedRow], contract: Contract, files: list[CheckedFile]
+) -> tuple[tuple[MendedRow, ...], dict[MendedRow, Refusal]]:
+    """Those that are a record of the contract, in the order of the input, and why the others are none."""
+    order = {file.name: place for place, file in enumerate(files)}
+    in_order = sorted(changes, key=lambda row: (order[row.file], row.record))
+    judged = {row: cells_of(row.raw, contract) for row in in_order}
+    illegible = {row: found for row, found in judged.items() if isinstance(found, Refusal)}
+    rows = tuple(row for row in in_order if row not in illegible)
+    if not rows:
+        first, refusal = next(iter(illegible.items()))
+        raise _none_accepted(len(in_order), first, refusal.message, refusal.rule)
+    return rows, illegible
+
+
+def _plan(
+    contract: Contract,
+    outcome: PassOutcome,
+    *,
+    folder: RunFolder,
+    input_file: InputFile,
+    n_input: int,
+    rows_per_job: int,
+    data_docs_index: Path,
+    started_at: datetime,
+) -> RunPlan:
+    port, sent = input_port(contract)
+    shards = cut_shards(
+        outcome.files, key=contract.key, sent=sent, passthrough=contract.passthrough, rows_per_job=rows_per_job
+    )
+    return RunPlan(
+        run_key=folder.path.name,
+        contract=contract.name,
+        contract_digest=digest_of(contract),
+        input_port=port,
+        output_port=contract.output,
+        key=contract.key,
+        shows_keys=contract.key not in contract.sensitive,
+        folder=folder,
+        inputs=[input_file],
+        n_input=n_input,
+        n_quarantined=outcome.n_rejected,
+        accepted=outcome.files,
+        shards=shards,
+        data_docs_index=data_docs_index,
+        findings_by_rule=pd.DataFrame(),
+        started_at=started_at,
+        sensitive=contract.sensitive,
     )
 
 
