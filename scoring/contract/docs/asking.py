@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LOADING_SECONDS: Final = 120.0
 _EXPECTATION_SECONDS: Final = 0.6
 _LEAVING_SECONDS: Final = 5.0
+_HERE: Final = "scoring.contract.docs.expectations"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -137,7 +138,12 @@ _begun: list[_Evaluator] = []
 
 
 def begin_evaluator() -> None:
-    """Begin a process that loads Great Expectations, unless there is one; it serves until this process ends."""
+    """Begin a process that loads Great Expectations, unless there is one; it serves until this process ends.
+
+    Where it is loaded in this process already, there is nothing to gain.
+    """
+    if _HERE in sys.modules:
+        return
     with _beginning:
         if not _begun or not _begun[-1].is_alive:
             evaluator = _Evaluator()

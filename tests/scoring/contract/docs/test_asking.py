@@ -37,6 +37,7 @@ UNANSWERED = contract_of(
 def nothing_begun(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     begun: list[asking._Evaluator] = []
     monkeypatch.setattr(asking, "_begun", begun)
+    monkeypatch.setattr(asking, "_HERE", "not loaded")
     yield
     for evaluator in begun:
         evaluator.end()
@@ -75,13 +76,16 @@ def test_it_answers_as_this_process_would_and_ends_as_an_error_that_can_be_mende
     assert str(told_apart.value) == str(told_here.value)
 
 
-def test_where_none_is_begun_it_is_asked_in_this_process(nothing_begun: None, tmp_path: Path, monkeypatch):
+def test_where_great_expectations_is_loaded_already_no_process_is_begun(tmp_path: Path, monkeypatch):
+    begun: list[asking._Evaluator] = []
+    monkeypatch.setattr(asking, "_begun", begun)
     asked = []
     monkeypatch.setattr(expectations, "evaluate", lambda *_, run_name, **__: asked.append(run_name))
 
+    begin_evaluator()
     ask(CONTRACT, tmp_path)
 
-    assert asked == ["nightly"]
+    assert (begun, asked) == ([], ["nightly"])
 
 
 def test_one_that_was_killed_is_told_and_another_is_begun_in_its_place(nothing_begun: None, tmp_path: Path):
