@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import requests
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.embedded import Surroundings, environment_of
 from deployments.stack import LocalStack
+from tests.prefect_server import StartPrefect, start_prefect
 
 LONGEST_FIRST = ("flows", "deployments", "faults")
 
@@ -87,8 +89,15 @@ def faults(local_stack: LocalStack, endpoint: EndpointSettings) -> Iterator[Faul
 
 
 @pytest.fixture(scope="session")
-def prefect_api(local_stack: LocalStack) -> str:
-    return local_stack.start_prefect()()
+def new_prefect(tmp_path_factory: pytest.TempPathFactory) -> StartPrefect:
+    base = tmp_path_factory.getbasetemp()
+    # Of several processes, each has a folder of its own in that of the session.
+    return partial(start_prefect, shared=base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+
+
+@pytest.fixture(scope="session")
+def prefect_api(local_stack: LocalStack, new_prefect: StartPrefect) -> str:
+    return new_prefect(local_stack)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from deployments.processes import ChildProcess
 from deployments.stack import LocalStack
 from tests.deployments.conftest import prefect_command
 from tests.patient import patient_session
+from tests.prefect_server import StartPrefect
 
 # Flow processes and a server of their own, which a loaded machine starts in minutes.
 pytestmark = pytest.mark.timeout(1200)
@@ -48,6 +49,7 @@ class Prefect:
     """A server on one port and its own data, which can be stopped and started again."""
 
     home: Path
+    start_on: StartPrefect
     port: int = field(default_factory=free_port)
     parts: ExitStack = field(default_factory=ExitStack)
 
@@ -57,7 +59,7 @@ class Prefect:
 
     def start(self) -> None:
         stack = self.parts.enter_context(LocalStack(self.home))
-        stack.start_prefect(self.port)()
+        self.start_on(stack, self.port)
 
     def stop(self) -> None:
         self.parts.close()
@@ -135,8 +137,8 @@ def eventually(probe: Callable[[], Any], seconds: float = 240) -> Any:
 
 
 @pytest.fixture(scope="module")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
-    server = Prefect(tmp_path_factory.mktemp("prefect"))
+def prefect(tmp_path_factory: pytest.TempPathFactory, new_prefect: StartPrefect) -> Iterator[Prefect]:
+    server = Prefect(tmp_path_factory.mktemp("prefect"), new_prefect)
     try:
         server.start()
         yield server
