@@ -15,17 +15,24 @@ from deployments.embedded import Surroundings, environment_of
 from deployments.stack import LocalStack
 from tests.prefect_server import StartPrefect, start_prefect
 
-LONGEST_FIRST = ("flows", "deployments", "faults")
+LONGEST_FIRST = ("flows", "faults", "deployments", "test_readme.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the folders with the longest modules first: a long one that begins last would keep one process busy alone."""
-    items.sort(key=_turn)
+    """Put the folders with the longest modules first: a long one that begins last would keep one process busy alone.
 
-
-def _turn(item: pytest.Item) -> int:
-    folder = item.path.relative_to(Path(__file__).parent).parts[0]
-    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
+    They take turns, since tests of faults wait while those of flows compute.
+    """
+    seen: dict[str, list[Path]] = {}
+    turns: dict[Path, tuple[int, int]] = {}
+    for item in items:
+        if item.path not in turns:
+            folder = item.path.relative_to(Path(__file__).parent).parts[0]
+            modules = seen.setdefault(folder, [])
+            modules.append(item.path)
+            is_long = folder in LONGEST_FIRST
+            turns[item.path] = (len(modules), LONGEST_FIRST.index(folder)) if is_long else (len(items), 0)
+    items.sort(key=lambda item: turns[item.path])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
