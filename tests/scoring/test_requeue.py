@@ -372,37 +372,37 @@ def test_a_text_that_must_be_unique_is_compared_with_all_rows(new_home):
         home.requeue(home.fix({("monday.csv", 2): "b,nine"}))
 
 
-@pytest.mark.parametrize(
-    ("lines", "says"),
-    [
-        ([["monday.csv", "1", "a,other"]], "'monday.csv', record 1 (fixed.csv, line 2) is not in the quarantine"),
-        ([["other.csv", "2", "b,two"]], "'other.csv', record 2 (fixed.csv, line 2) is not in the quarantine"),
-        ([["monday.csv", "9", "b,two"]], "'monday.csv', record 9 (fixed.csv, line 2) is not in the quarantine"),
-        ([["monday.csv", "2", "b,1"], ["monday.csv", "2", "b,2"]], "record 2 (fixed.csv, line 3) was changed in two"),
-        ([["monday.csv", "two", "b,1"]], "line 2: 'two' is not the number of a record"),
-        ([["monday.csv", "2"]], "line 2: it has 2 cells instead of 3"),
-    ],
-)
-def test_a_fixed_file_that_contradicts_the_quarantine_or_itself_is_refused_by_name(home, lines, says):
-    fixed = write_csv(home.folder / "fixed.csv", [["file", "record", "raw"], *lines])
-    with pytest.raises(InputError) as caught:
-        home.requeue(fixed)
-    assert says in str(caught.value)
+CONTRADICTING = [
+    ([["monday.csv", "1", "a,other"]], "'monday.csv', record 1 (fixed.csv, line 2) is not in the quarantine"),
+    ([["other.csv", "2", "b,two"]], "'other.csv', record 2 (fixed.csv, line 2) is not in the quarantine"),
+    ([["monday.csv", "9", "b,two"]], "'monday.csv', record 9 (fixed.csv, line 2) is not in the quarantine"),
+    ([["monday.csv", "2", "b,1"], ["monday.csv", "2", "b,2"]], "record 2 (fixed.csv, line 3) was changed in two"),
+    ([["monday.csv", "two", "b,1"]], "line 2: 'two' is not the number of a record"),
+    ([["monday.csv", "2"]], "line 2: it has 2 cells instead of 3"),
+]
 
 
-@pytest.mark.parametrize(
-    ("content", "says"),
-    [
-        (b"file;record;raw\r\n", "has no column 'file'"),
-        (b"file,record,raw\r\nmonday.csv,2,\xe4\r\n", "is not UTF-8"),
-        (b'file,record,raw\r\nmonday.csv,2,"b,two\r\n', "line 2: unexpected end of data"),
-    ],
-)
-def test_a_fixed_file_that_is_no_quarantine_is_refused(home, content, says):
-    (home.folder / "fixed.csv").write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        home.requeue(home.folder / "fixed.csv")
-    assert says in str(caught.value)
+def test_a_fixed_file_that_contradicts_the_quarantine_or_itself_is_refused_by_name(home):
+    for lines, says in CONTRADICTING:
+        fixed = write_csv(home.folder / "fixed.csv", [["file", "record", "raw"], *lines])
+        with pytest.raises(InputError) as caught:
+            home.requeue(fixed)
+        assert says in str(caught.value)
+
+
+NO_QUARANTINE = [
+    (b"file;record;raw\r\n", "has no column 'file'"),
+    (b"file,record,raw\r\nmonday.csv,2,\xe4\r\n", "is not UTF-8"),
+    (b'file,record,raw\r\nmonday.csv,2,"b,two\r\n', "line 2: unexpected end of data"),
+]
+
+
+def test_a_fixed_file_that_is_no_quarantine_is_refused(home):
+    for content, says in NO_QUARANTINE:
+        (home.folder / "fixed.csv").write_bytes(content)
+        with pytest.raises(InputError) as caught:
+            home.requeue(home.folder / "fixed.csv")
+        assert says in str(caught.value)
 
 
 def test_a_spreadsheet_may_have_marked_sorted_and_cut_the_file(home):
