@@ -3,6 +3,7 @@
     python -m benchmarks.blob_link DELAY_MS MB_PER_SECOND
 
 It keeps nothing: puts are read and answered, and what is got is made from its place. 0 megabytes a second is no bound.
+Blobs whose name says `ours-` tell their SHA-256, as those that we upload do.
 """
 
 import base64
@@ -10,6 +11,7 @@ import hashlib
 import re
 import sys
 import time
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 PIECE_BYTES = 256 * 1024
@@ -59,7 +61,8 @@ class _Request(BaseHTTPRequestHandler):
         if size is None:
             self._answer(404, 0, {"x-ms-error-code": "BlobNotFound"})
         else:
-            self._answer(200, size, {"x-ms-blob-type": "BlockBlob"})
+            digest = {"x-ms-meta-sha256": _sha256(size)} if "/ours-" in self.path else {}
+            self._answer(200, size, {"x-ms-blob-type": "BlockBlob", **digest})
 
     def do_GET(self) -> None:
         """A range of such a blob, with its MD5 where that is asked for."""
@@ -125,6 +128,14 @@ def _md5(first: int, n_bytes: int) -> str:
             digest.update(_content(offset, min(PIECE_BYTES, first + n_bytes - offset)))
         _digests[first, n_bytes] = base64.b64encode(digest.digest()).decode()
     return _digests[first, n_bytes]
+
+
+@cache
+def _sha256(size: int) -> str:
+    digest = hashlib.sha256()
+    for offset in range(0, size, PIECE_BYTES):
+        digest.update(_content(offset, min(PIECE_BYTES, size - offset)))
+    return digest.hexdigest()
 
 
 def main() -> None:

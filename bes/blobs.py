@@ -21,7 +21,7 @@ from bes.settings import StorageSettings
 from bes.storage_access import References, address_of, connect
 from bes.storage_errors import storage_errors
 from bes.transfers import until_whole
-from bes.uploads import Content, Sent, digest_of, upload_new
+from bes.uploads import Content, Sent, digest_of, staged_of, upload_new
 
 logger = logging.getLogger(__name__)
 
@@ -106,13 +106,21 @@ class BlobStore:
         """
         with self._converted(name):
             blob = self._container.get_blob_client(name)
+            staged = staged_of(blob)
             # Asked first, since blocks would be sent in vain before the storage says that the name is taken.
-            is_there = until_whole(blob.exists, name)
-            sent = self._same(blob, content) if is_there else self._new(blob, content, content_type)
+            is_there = staged is not None and until_whole(blob.exists, name)
+            if is_there:
+                sent = self._same(blob, content)
+            else:
+                sent = self._new(blob, content, content_type, staged or frozenset())
         return StoredBlob(name=name, size_bytes=sent.size_bytes, sha256=sent.sha256)
 
     def download(self, name: str, path: Path) -> StoredBlob:
-        """Bring a blob home. `path` appears whole or not at all."""
+        """Bring a blob home. `path` appears whole or not at all.
+
+        Raises:
+            IntegrityError: It is not what was uploaded, going by the SHA-256 in its metadata, if any.
+        """
         with self._converted(name), replacing(path) as part:
             blob = self._container.get_blob_client(name)
             there = until_whole(blob.get_blob_properties, name)
@@ -131,9 +139,9 @@ class BlobStore:
         # A blob of several blocks cannot be committed with `create` alone.
         return self._references.reference(name, BlobSasPermissions(create=True, write=True), lifetime)
 
-    def _new(self, blob: BlobClient, content: Content, content_type: str) -> Sent:
+    def _new(self, blob: BlobClient, content: Content, content_type: str, staged: frozenset[str]) -> Sent:
         try:
-            return upload_new(blob, content, content_type=content_type)
+            return upload_new(blob, content, content_type=content_type, staged=staged)
         except ResourceExistsError:
             # A lost answer to our own upload, or somebody else's blob: the content tells.
             return self._same(blob, content)

@@ -1,23 +1,30 @@
-"""Brings a blob home: range by range, a few at a time, each checked on its way."""
+"""Brings a blob home: range by range, a few at a time, and checked: as a whole, or each range on its way."""
 
 import hashlib
+import logging
+import os
+import sys
 from base64 import b64encode
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError
 from azure.storage.blob import BlobClient, BlobProperties
 
 from bes.blocks import each_block
+from bes.errors import IntegrityError
+from bes.storage_access import LARGEST_PIECE_BYTES
 from bes.transfers import until_whole
 
-RANGE_BYTES: Final = 4 << 20
-"""The largest range that the service gives an MD5 for."""
+logger = logging.getLogger(__name__)
+
+RANGE_BYTES: Final = LARGEST_PIECE_BYTES
+"""The largest range that the service gives an MD5 for, too."""
 
 _CONNECTIONS: Final = 8
-"""Ranges are half as long as the blocks of an upload, so twice as many hold as much."""
+"""As an upload has them. No more ranges are held than that, which keeps a download below 80 MB."""
 
 _WITH_MD5: Final = {"x-ms-range-get-content-md5": "true"}
 
@@ -29,18 +36,45 @@ def download_to(path: Path, blob: BlobClient, there: BlobProperties) -> str:
         path: Of the file, which is replaced.
         blob: Where it is.
         there: What the blob was when it was asked for; no range is taken of another version of it.
+
+    Raises:
+        IntegrityError: It is not what its SHA-256 says with which it was uploaded.
     """
+    told = (there.metadata or {}).get("sha256")
+    if told is not None:
+        if _written(path, blob, there, is_checked=False) == told:
+            return told
+        logger.warning("%r did not arrive as it was sent, and is fetched again with each range checked", blob.blob_name)
+    digest = _written(path, blob, there, is_checked=True)
+    if told not in (None, digest):
+        raise IntegrityError(
+            f"The blob {blob.blob_name!r} is not what its metadata say: its SHA-256 is {digest}, not {told}.",
+            "Nothing was written. Somebody has changed it, or its metadata, since it was uploaded.",
+        )
+    return digest
+
+
+def _written(path: Path, blob: BlobClient, there: BlobProperties, *, is_checked: bool) -> str:
     digest = hashlib.sha256()
-    fetch = partial(_fetch, blob, there)
+    fetch = partial(_fetched, blob, there, is_checked=is_checked)
     with path.open("wb") as target:
         ranges = range(0, there.size, RANGE_BYTES)
-        for part in each_block(fetch, ranges, connections=_CONNECTIONS, n_held=_CONNECTIONS + 2):
+        for part in each_block(fetch, ranges, connections=_CONNECTIONS, n_held=_CONNECTIONS):
             digest.update(part)
             target.write(part)
+            _begin_to_store(target, len(part))
     return digest.hexdigest()
 
 
-def _fetch(blob: BlobClient, there: BlobProperties, offset: int) -> bytes:
+def _begin_to_store(target: BinaryIO, n_bytes: int) -> None:
+    """Let the system write what was written last, which the flush at the end would wait for."""
+    target.flush()
+    if sys.platform == "linux":
+        # Its name tells what it is for; what is not on the disk yet is written, and stays in memory.
+        os.posix_fadvise(target.fileno(), target.tell() - n_bytes, n_bytes, os.POSIX_FADV_DONTNEED)
+
+
+def _fetched(blob: BlobClient, there: BlobProperties, offset: int, *, is_checked: bool) -> bytes:
     def fetch() -> bytes:
         told: list[str | None] = []
         stream = blob.download_blob(
@@ -49,15 +83,18 @@ def _fetch(blob: BlobClient, there: BlobProperties, offset: int) -> bytes:
             max_concurrency=1,
             etag=there.etag,
             match_condition=MatchConditions.IfNotModified,
-            headers=_WITH_MD5,
+            headers=_WITH_MD5 if is_checked else {},
             raw_response_hook=lambda answer: told.append(answer.http_response.headers.get("Content-MD5")),
         )
         content: bytes = stream.readall()
-        digest = hashlib.md5(content, usedforsecurity=False).digest()
         # The SDK does the same when it is told to, but reads 10 kB at a time then, which takes half of a core.
         # The last answer counts: what was cut before it was asked for anew. None is told where the SDK has repeated.
-        if told[-1:] != [b64encode(digest).decode()]:
+        if is_checked and told[-1:] != [_md5(content)]:
             raise AzureError(f"MD5 mismatch in the {len(content)} bytes from {offset} on")
         return content
 
     return until_whole(fetch, blob.blob_name)
+
+
+def _md5(content: bytes) -> str:
+    return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()

@@ -2,7 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Final, cast
 from urllib.parse import parse_qs
 
 import requests
@@ -18,11 +18,12 @@ from bes.settings import StorageSettings
 from bes.storage_errors import storage_errors
 from bes.storage_retry import PatientRetry
 
-# An upload of 4 blocks and two downloads of 8 ranges at a time, beside the journal. The SDK keeps 10, and what is
+# An upload of 8 blocks and two downloads of 8 ranges at a time, beside the journal. The SDK keeps 10, and what is
 # beyond would be opened anew for each block.
 _KEPT_CONNECTIONS = 32
-# As the storage SDK has it for a transport that it makes itself.
-_PIECE_BYTES = 256 * 1024
+
+LARGEST_PIECE_BYTES: Final = 4 << 20
+"""What is read of an answer at a time: a whole range, which is neither copied together nor held twice then."""
 
 _CLOCK_SKEW = timedelta(minutes=5)
 # Azure's own limit for a user delegation key.
@@ -61,7 +62,7 @@ def _transport(options: dict[str, Any]) -> RequestsTransport:
     never = Retry(total=False, redirect=False, raise_on_status=False)  # It repeats on its own.
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=_KEPT_CONNECTIONS, max_retries=never))
-    return RequestsTransport(session=session, connection_data_block_size=_PIECE_BYTES, **options)
+    return RequestsTransport(session=session, connection_data_block_size=LARGEST_PIECE_BYTES, **options)
 
 
 def address_of(service: BlobServiceClient) -> str:

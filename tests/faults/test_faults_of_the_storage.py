@@ -32,7 +32,7 @@ READS = [
     ("GET", r"comp=list"),
     ("GET", r"/output/00002-a1\.csv"),
     ("HEAD", r"/output/00001-a1\.csv"),
-    ("HEAD", r"/input/00002\.csv"),
+    ("GET", r"/input/00002\.csv.*comp=blocklist"),
 ]
 
 
