@@ -2,12 +2,10 @@
 
 import hashlib
 import logging
-import os
-import sys
 from base64 import b64encode
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from azure.core import MatchConditions
 from azure.core.exceptions import AzureError
@@ -62,16 +60,7 @@ def _written(path: Path, blob: BlobClient, there: BlobProperties, *, is_checked:
         for part in each_block(fetch, ranges, connections=_CONNECTIONS, n_held=_CONNECTIONS):
             digest.update(part)
             target.write(part)
-            _begin_to_store(target, len(part))
     return digest.hexdigest()
-
-
-def _begin_to_store(target: BinaryIO, n_bytes: int) -> None:
-    """Let the system write what was written last, which the flush at the end would wait for."""
-    target.flush()
-    if sys.platform == "linux":
-        # Its name tells what it is for; what is not on the disk yet is written, and stays in memory.
-        os.posix_fadvise(target.fileno(), target.tell() - n_bytes, n_bytes, os.POSIX_FADV_DONTNEED)
 
 
 def _fetched(blob: BlobClient, there: BlobProperties, offset: int, *, is_checked: bool) -> bytes:

@@ -63,8 +63,8 @@ class _Lane(Enum):
     DOWNLOAD = auto()
 
 
-# An upload holds seven blocks of 8 MiB, each download eight of 4 MiB; calls hold nothing, but more would only wait. A
-# second upload took 60 MiB more, and 100 MB were not sooner there: one has four connections.
+# An upload holds twelve blocks of 4 MiB, each download eight; calls hold nothing, but more would only wait. A
+# second upload took 60 MiB more, and 100 MB were not sooner there: one has eight connections.
 _AT_ONCE = {_Lane.UPLOAD: 1, _Lane.GATEWAY: 4, _Lane.DOWNLOAD: 2}
 
 _LAST_SECONDS = 30.0

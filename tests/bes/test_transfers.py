@@ -163,7 +163,7 @@ def test_the_last_blocks_of_an_upload_are_short(store: BlobStore, proxy: Storage
     write(tmp_path / "source", 22 * MIB)
     store.upload(content_of(tmp_path / "source"), NAME)
     sizes = sorted(int(one.headers["Content-Length"]) // MIB for one in staged(proxy))
-    assert sizes == 6 * [1] + 4 * [4]
+    assert sizes == 3 * [2] + 4 * [4]
 
 
 def test_a_new_blob_costs_one_question_before_its_content(store: BlobStore, proxy: StorageProxy, tmp_path: Path):
