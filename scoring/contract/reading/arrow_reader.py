@@ -27,6 +27,8 @@ from scoring.contract.reading.dialect import Dialect
 from scoring.contract.reading.strict import Fault, Place, Unreadable, message_of
 
 _LINE_ENDS: Final = b"\r\n"
+# Measured: 64 KiB take a third more, and all of a chunk at once takes four to six times as long.
+_WINDOW_BYTES: Final = 256 * 1024
 
 
 class ArrowReader:
@@ -132,8 +134,9 @@ class ArrowReader:
 
 
 def _n_line_feeds(values: npt.NDArray[np.uint8]) -> int:
-    # Four times as fast as bytes.count, which starts anew at each one.
-    return int(np.count_nonzero(values == LINE_FEED))
+    # Faster than bytes.count, which starts anew at each one, as long as what is compared stays in the cache.
+    windows = (values[start : start + _WINDOW_BYTES] for start in range(0, len(values), _WINDOW_BYTES))
+    return sum(int(np.count_nonzero(window == LINE_FEED)) for window in windows)
 
 
 def _with_nulls(column: pa.StringArray) -> pa.StringArray:
