@@ -12,6 +12,7 @@ from scoring.books import count_output, open_output
 from scoring.csv_records import CsvFile
 from scoring.csv_text import header_as_csv, rows_as_csv
 from scoring.kept import kept_rows
+from scoring.read_ahead import read_ahead
 from scoring.shards import Shard
 from scoring.side_by_side import side_by_side
 
@@ -62,7 +63,7 @@ def _columns(shard: Shard, output: CsvFile) -> tuple[str, ...]:
 
 def _join(shard: Shard, rows: Iterator[pa.RecordBatch], output: CsvFile, target: BinaryIO) -> int:
     n_rows = 0
-    for kept, scored in side_by_side(rows, output.batches()):
+    for kept, scored in side_by_side(rows, read_ahead(output.batches())):
         if kept.num_rows != scored.num_rows:
             count_output(shard, output)
             raise IntegrityError(
