@@ -79,7 +79,13 @@ class CheckedFile:
         reader = BlockReader(self.dialect, self.columns)
         with self.path.open("rb") as file:
             read = partial(self._block, file.fileno(), reader)
-            yield from zip(numbers, each_block(read, numbers, connections=n_threads, n_held=n_threads), strict=True)
+            # Not in one other thread: what Arrow holds for a thread it does not give to the next one.
+            blocks = (
+                map(read, numbers)
+                if n_threads == 1
+                else each_block(read, numbers, connections=n_threads, n_held=n_threads)
+            )
+            yield from zip(numbers, blocks, strict=True)
 
     def _block(self, file: int, reader: BlockReader, number: int) -> Block:
         offset, size = int(self.chunks.offset[number]), int(self.chunks.size_bytes[number])
