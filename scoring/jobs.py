@@ -9,6 +9,7 @@ from bes.errors import JobFailed, NotFound, ProtocolError, RemoteError, Unavaila
 from bes.protocol import JobRequest, JobState
 from scoring.attempts import Attempt, AttemptState, Verdict
 from scoring.failures import is_job_gone
+from scoring.kept import send_and_keep
 from scoring.open_run import OpenRun
 from scoring.plan import Job
 from scoring.shard_journal import ShardJournal
@@ -32,7 +33,7 @@ def upload_shard(run: OpenRun, shard: Shard) -> str:
     """Upload what the web service is given, unless it is there; returns the blob's name."""
 
     def content() -> Iterator[memoryview]:
-        for piece in shard.sent_csv():
+        for piece in send_and_keep(shard, run.plan.folder.work):
             run.check()
             yield piece
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from bes.errors import IntegrityError
 from scoring.contract.rules.moments import Moments
 from scoring.csv_records import CsvFile, open_csv
+from scoring.read_ahead import read_ahead
 
 SCHEMA_VERSION: Final = 1
 
@@ -146,7 +147,7 @@ def _unique(header: Sequence[str]) -> list[str]:
 
 
 def _columns(file: CsvFile, places: Sequence[int]) -> Iterator[list[pa.Array]]:
-    for batch in file.batches():
+    for batch in read_ahead(file.batches()):
         yield [batch.column(place) for place in places]
 
 

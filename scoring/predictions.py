@@ -1,24 +1,29 @@
 """Joins the outputs of all shards with the rows' own columns into one file, in input order, a few rows at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+import pyarrow as pa
 
 from bes.errors import IntegrityError
 from bes.files import replacing
 from scoring.books import count_output, open_output
 from scoring.csv_records import CsvFile
 from scoring.csv_text import header_as_csv, rows_as_csv
+from scoring.kept import kept_rows
+from scoring.read_ahead import read_ahead
 from scoring.shards import Shard
 from scoring.side_by_side import side_by_side
 
 
-def merge_predictions(outputs: Iterable[tuple[Shard, Path]], path: Path) -> int:
+def merge_predictions(outputs: Iterable[tuple[Shard, Path]], path: Path, *, work: Path) -> int:
     """Write the predictions of a run; `path` appears whole or not at all.
 
     Args:
         outputs: The shards in order, each with its output file of equally many rows.
         path: The predictions: kept columns first, then the columns of the output port.
+        work: Folder of the execution's working files, where the kept columns may have been set aside.
 
     Returns:
         Number of rows written.
@@ -42,7 +47,7 @@ def merge_predictions(outputs: Iterable[tuple[Shard, Path]], path: Path) -> int:
                     f"The output of {shard.label} has the columns {list(joined)}, those before it {list(columns)}.",
                     "Nothing was published. Ask the owner of the web service whether its model changed meanwhile.",
                 )
-            n_rows += _join(shard, output, target)
+            n_rows += _join(shard, kept_rows(shard, work), output, target)
     return n_rows
 
 
@@ -56,9 +61,9 @@ def _columns(shard: Shard, output: CsvFile) -> tuple[str, ...]:
     return (*shard.kept, *output.header)
 
 
-def _join(shard: Shard, output: CsvFile, target: BinaryIO) -> int:
+def _join(shard: Shard, rows: Iterator[pa.RecordBatch], output: CsvFile, target: BinaryIO) -> int:
     n_rows = 0
-    for kept, scored in side_by_side(shard.kept_rows(), output.batches()):
+    for kept, scored in side_by_side(rows, read_ahead(output.batches())):
         if kept.num_rows != scored.num_rows:
             count_output(shard, output)
             raise IntegrityError(

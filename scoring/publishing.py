@@ -45,7 +45,9 @@ def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
     """
     shards, n_refused = outcome.scored, len(outcome.refused)
     n_rows = merge_predictions(
-        ((shard.job.shard, shard.output_path) for shard in shards), plan.folder.predictions_aside
+        ((shard.job.shard, shard.output_path) for shard in shards),
+        plan.folder.predictions_aside,
+        work=plan.folder.work,
     )
     n_scored = sum(shard.n_rows for shard in shards)
     if n_rows != n_scored:
@@ -64,6 +66,7 @@ def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
         plan.accepted,
         [shard.job.shard for shard in shards],
         key=plan.key,
+        passthrough=plan.shards[0].passthrough,
         shows_keys=plan.shows_keys,
         predictions=plan.folder.predictions_aside,
         quarantine=plan.folder.quarantine_aside,

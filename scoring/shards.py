@@ -1,6 +1,6 @@
 """Cuts the accepted rows into shards, one BES job's worth each. A shard is a map: its rows stay in the input file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -112,19 +112,32 @@ class Shard:
         Raises:
             InputError: The file is not what it was.
         """
-        for rows in self.source.rows(self.offset, self.n_rows, self.passthrough if self.key is None else self.kept):
-            place = place_of(rows, self.file) if self.key is None else []
-            yield pa.RecordBatch.from_arrays([*place, *rows.text.columns], names=list(self.kept))
+        return (self._kept_of(rows) for rows in self.source.rows(self.offset, self.n_rows, self._read_to_keep))
 
-    def sent_csv(self) -> Iterator[memoryview]:
-        """The same as CSV with a header, piece by piece; the same bytes whenever they are made.
+    def sent_csv(self, keep: Callable[[pa.RecordBatch], None] | None = None) -> Iterator[memoryview]:
+        """What the web service is given as CSV with a header, piece by piece; the same bytes whenever they are made.
+
+        Args:
+            keep: Is given the kept columns of the rows of each piece, from the same reading.
 
         Raises:
             InputError: The file is not what it was.
         """
         yield header_as_csv(self.sent)
-        for batch in self.sent_rows():
-            yield rows_as_csv(batch.columns)
+        columns = list(dict.fromkeys([*self.sent, *(self._read_to_keep if keep else ())]))
+        for rows in self.source.rows(self.offset, self.n_rows, columns):
+            if keep:
+                keep(self._kept_of(rows))
+            yield rows_as_csv([rows.text.column(name) for name in self.sent])
+
+    @property
+    def _read_to_keep(self) -> tuple[str, ...]:
+        return self.passthrough if self.key is None else self.kept
+
+    def _kept_of(self, rows: Rows) -> pa.RecordBatch:
+        place = place_of(rows, self.file) if self.key is None else []
+        columns = [rows.text.column(name) for name in self._read_to_keep]
+        return pa.RecordBatch.from_arrays([*place, *columns], names=list(self.kept))
 
 
 def cut_shards(

@@ -114,7 +114,7 @@ class MendedFile(AcceptedFile):
 
     mended: Mapping[int, Cells]
 
-    def rows(self, first: int, n_rows: int, columns: Sequence[str]) -> Iterator[Rows]:
+    def rows(self, first: int, n_rows: int, columns: Sequence[str], *, n_threads: int = 1) -> Iterator[Rows]:
         """Read accepted rows, some from the file and some that were mended, in the order of their places.
 
         Raises:
@@ -122,19 +122,19 @@ class MendedFile(AcceptedFile):
         """
         low, high = self.record_of(first), self.record_of(first + n_rows - 1)
         waiting = np.array(sorted(record for record in self.mended if low <= record <= high), dtype=np.int64)
-        for rows in self._own(low, high, columns):
+        for rows in self._own(low, high, columns, n_threads):
             n_here = int(np.searchsorted(waiting, rows.record[-1]))
             yield self._with_mended(rows, waiting[:n_here])
             waiting = waiting[n_here:]
         if len(waiting):
             yield Rows(text=self._cells(waiting.tolist(), columns), record=waiting)
 
-    def _own(self, low: int, high: int, columns: Sequence[str]) -> Iterator[Rows]:
+    def _own(self, low: int, high: int, columns: Sequence[str], n_threads: int) -> Iterator[Rows]:
         """Rows of the file itself."""
         left_out = np.union1d(self.rejected, np.array(list(self.mended), dtype=np.int64))
         first, end = (bound - int(np.searchsorted(left_out, bound + 1)) for bound in (low - 1, high))
         own = AcceptedFile(file=self.file, rejected=left_out)
-        return own.rows(first, end - first, columns) if end > first else iter(())
+        return own.rows(first, end - first, columns, n_threads=n_threads) if end > first else iter(())
 
     def _with_mended(self, rows: Rows, records: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Rows:
         if not len(records):

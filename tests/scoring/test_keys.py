@@ -17,6 +17,7 @@ QUARANTINE = ["file", "record", "line", "column", "rule", "value", "message", "r
 KEYS = ["a", "b", "c", "d", "e", "f"]
 REFUSED = [2, 5]
 SCORED = ["a", "c", "d", "f"]
+ORDER = "they are in another order than the rows of the input, or beside other passthrough columns"
 LOST = "1 records are neither scored nor quarantined (extract.csv 2)"
 DOUBLE = "1 records are both scored and quarantined (extract.csv 1)"
 
@@ -39,9 +40,9 @@ def quarantine_of(folder, records):
     return write_csv(folder / "quarantine.csv", [QUARANTINE, *lines], lineterminator="\r\n")
 
 
-def balance(folder, accepted, came, quarantined, *, key="key", shards=None, **how):
+def balance(folder, accepted, came, quarantined, *, key="key", shards=None, header=None, **how):
     """Books of predictions that begin with the cells of `came`."""
-    header = ["key"] if key else ["file", "record"]
+    header = header or (["key"] if key else ["file", "record"])
     predictions = write_csv(folder / "predictions.csv", [[*header, "p", "p"], *[[*row, "0.5", ""] for row in came]])
     if shards is None:
         shards = cut_shards(accepted, key=key, sent=["text"], passthrough=[], rows_per_job=2)
@@ -80,7 +81,7 @@ def test_books_balance_when_each_record_is_scored_or_quarantined(tmp_path, quara
         ),
         (["a", "b", "c", "d", "f"], "1 rows are in the predictions too often ('b')"),
         ([], "4 rows are missing from the predictions ('a', 'c', 'd', 'f')"),
-        (["a", "d", "c", "f"], "they are in another order than the rows of the input"),
+        (["a", "d", "c", "f"], ORDER),
     ],
     ids=["missing", "twice", "unknown", "one for another", "a quarantined one", "none at all", "another order"],
 )
@@ -210,6 +211,16 @@ def test_a_quarantine_that_is_not_as_it_was_written_is_refused(tmp_path, damage)
             predictions=predictions,
             quarantine=quarantine,
         )
+
+
+def test_what_is_passed_through_must_be_what_the_input_has(tmp_path):
+    file = extract(tmp_path, ["a", "b"])
+    came = [["a", "text of\na"], ["b", "text of\nb"]]
+    how = {"passthrough": ["text"], "header": ["key", "text"]}
+    assert balance(tmp_path, [file], came, [], **how) == 2
+    came[1][1] = "text of\na"
+    with pytest.raises(IntegrityError, match=ORDER):
+        balance(tmp_path, [file], came, [], **how)
 
 
 def test_rows_without_a_key_are_known_by_their_place(tmp_path):

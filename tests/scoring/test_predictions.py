@@ -32,6 +32,10 @@ def shard_with_output(folder, index, kept, scored, *, key="key", **how):
     return replace(shard, index=index), write_csv(folder / f"{index}-output.csv", scored)
 
 
+def merge(outputs, path):
+    return merge_predictions(outputs, path, work=path.parent)
+
+
 @pytest.fixture
 def work(tmp_path):
     return tmp_path / "work"
@@ -47,14 +51,14 @@ def test_kept_columns_come_first_and_rows_keep_their_order(work, path):
         shard_with_output(work, 0, [["key", "note"], ["b", "1"], ["a", "2"]], [["label"], ["yes"], ["no"]]),
         shard_with_output(work, 1, [["key", "note"], ["c", "3"]], [["label"], ["yes"]]),
     ]
-    assert merge_predictions(outputs, path) == 3
+    assert merge(outputs, path) == 3
     assert read_csv(path) == [["key", "note", "label"], ["b", "1", "yes"], ["a", "2", "no"], ["c", "3", "yes"]]
 
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_text_survives_on_both_sides(work, path, text):
     outputs = [shard_with_output(work, 0, [["key", "note"], ["a", text]], [["label", "p"], [text, "0.10"]])]
-    merge_predictions(outputs, path)
+    merge(outputs, path)
     assert read_csv(path) == [["key", "note", "label", "p"], ["a", text, text, "0.10"]]
 
 
@@ -64,7 +68,7 @@ def test_any_text_survives(tmp_path_factory, rows):
     folder = tmp_path_factory.mktemp("merge")
     kept, scored = [[one] for one, _ in rows], [[other] for _, other in rows]
     outputs = [shard_with_output(folder, 0, [["key"], *kept], [["label"], *scored])]
-    assert merge_predictions(outputs, folder / "predictions.csv") == len(rows)
+    assert merge(outputs, folder / "predictions.csv") == len(rows)
     assert read_csv(folder / "predictions.csv") == [["key", "label"], *[list(row) for row in rows]]
 
 
@@ -79,7 +83,7 @@ def test_every_row_of_every_shard_is_there_once(tmp_path_factory, sizes):
         )
         for index, of_shard in enumerate(keys)
     ]
-    assert merge_predictions(iter(outputs), folder / "predictions.csv") == sum(sizes)
+    assert merge(iter(outputs), folder / "predictions.csv") == sum(sizes)
     assert read_csv(folder / "predictions.csv") == [
         ["key", "label"],
         *[[key, f"of {key}"] for of_shard in keys for key in of_shard],
@@ -88,21 +92,21 @@ def test_every_row_of_every_shard_is_there_once(tmp_path_factory, sizes):
 
 def test_the_result_is_read_by_pandas_as_it_was_written(work, path):
     kept, scored = [[text] for text in AWKWARD], [["1"] for _ in AWKWARD]
-    merge_predictions([shard_with_output(work, 0, [["key"], *kept], [["p"], *scored])], path)
+    merge([shard_with_output(work, 0, [["key"], *kept], [["p"], *scored])], path)
     read_back = pd.read_csv(path, dtype=str, keep_default_na=False)
     assert list(read_back["key"]) == AWKWARD
 
 
 @pytest.mark.parametrize("header", [["label", "label"], ["", "p"], ["Unnamed: 0", ""], ["1", "1.1"]])
 def test_names_of_output_columns_keep_their_text(work, path, header):
-    merge_predictions([shard_with_output(work, 0, [["key"], ["a"]], [header, ["yes", "0.5"]])], path)
+    merge([shard_with_output(work, 0, [["key"], ["a"]], [header, ["yes", "0.5"]])], path)
     assert read_csv(path) == [["key", *header], ["a", "yes", "0.5"]]
 
 
 def test_a_byte_order_mark_of_an_output_is_not_part_of_its_first_name(work, path):
     shard, output = shard_with_output(work, 0, [["key"], ["a"]], [["label"], ["yes"]])
     output.write_bytes(b"\xef\xbb\xbf" + output.read_bytes())
-    merge_predictions([(shard, output)], path)
+    merge([(shard, output)], path)
     assert read_csv(path) == [["key", "label"], ["a", "yes"]]
 
 
@@ -113,7 +117,7 @@ def test_outputs_with_different_columns_are_refused_and_leave_no_file(work, path
         shard_with_output(work, 1, [["key"], ["b"]], [header, ["no"] * len(header)]),
     ]
     with pytest.raises(IntegrityError, match=r"shard 1 \(reviews.csv, 1 rows\)") as caught:
-        merge_predictions(outputs, path)
+        merge(outputs, path)
     assert str(["key", *header]) in caught.value.what
     assert list(path.parent.iterdir()) == []
 
@@ -121,7 +125,7 @@ def test_outputs_with_different_columns_are_refused_and_leave_no_file(work, path
 def test_an_output_with_a_column_that_the_rows_bring_along_is_refused_and_leaves_no_file(work, path):
     outputs = [shard_with_output(work, 0, [["key", "note"], ["a", "1"]], [["note", "label"], ["1", "yes"]])]
     with pytest.raises(IntegrityError, match="columns that the rows bring along: note"):
-        merge_predictions(outputs, path)
+        merge(outputs, path)
     assert list(path.parent.iterdir()) == []
 
 
@@ -129,7 +133,7 @@ def test_an_output_with_a_column_that_the_rows_bring_along_is_refused_and_leaves
 def test_an_output_of_another_length_is_never_paired_with_the_rows(work, path, n_rows):
     outputs = [shard_with_output(work, 0, [["key"], ["a"], ["b"]], [["label"], *[["yes"]] * n_rows])]
     with pytest.raises(IntegrityError, match=rf"shard 0 \(reviews.csv, 2 rows\) has {n_rows} rows instead of 2"):
-        merge_predictions(outputs, path)
+        merge(outputs, path)
     assert list(path.parent.iterdir()) == []
 
 
@@ -138,7 +142,7 @@ def test_a_merge_that_fails_leaves_the_earlier_predictions(work, path):
     path.write_text("earlier")
     outputs = [shard_with_output(work, 0, [["key"], ["a"]], [["key"], ["a"]])]
     with pytest.raises(IntegrityError):
-        merge_predictions(outputs, path)
+        merge(outputs, path)
     assert path.read_text() == "earlier"
     assert [file.name for file in path.parent.iterdir()] == ["predictions.csv"]
 
@@ -146,7 +150,7 @@ def test_a_merge_that_fails_leaves_the_earlier_predictions(work, path):
 def test_a_merge_replaces_the_earlier_predictions(work, path):
     path.parent.mkdir()
     path.write_text("earlier " * 100)
-    merge_predictions([shard_with_output(work, 0, [["key"], ["a"]], [["label"], ["yes"]])], path)
+    merge([shard_with_output(work, 0, [["key"], ["a"]], [["label"], ["yes"]])], path)
     assert read_csv(path) == [["key", "label"], ["a", "yes"]]
     assert [file.name for file in path.parent.iterdir()] == ["predictions.csv"]
 
@@ -155,14 +159,14 @@ def test_an_output_without_anything_is_refused(work, path):
     shard, output = shard_with_output(work, 0, [["key"], ["a"]], [["label"], ["yes"]])
     output.write_bytes(b"")
     with pytest.raises(IntegrityError, match="has 0 rows instead of 1"):
-        merge_predictions([(shard, output)], path)
+        merge([(shard, output)], path)
 
 
 def test_predictions_of_rows_without_a_key_begin_with_file_and_record(work, path):
     outputs = [
         shard_with_output(work, 0, [["note"], ["x"], ["bad"], ["y"]], [["p"], ["1"], ["2"]], key=None, rejected=[2])
     ]
-    assert merge_predictions(outputs, path) == 2
+    assert merge(outputs, path) == 2
     assert read_csv(path) == [
         ["file", "record", "note", "p"],
         ["reviews.csv", "1", "x", "1"],
@@ -173,13 +177,13 @@ def test_predictions_of_rows_without_a_key_begin_with_file_and_record(work, path
 def test_an_output_with_a_column_called_record_is_refused_where_rows_have_no_key(work, path):
     outputs = [shard_with_output(work, 0, [["note"], ["x"]], [["record"], ["1"]], key=None)]
     with pytest.raises(IntegrityError, match="columns that the rows bring along: record"):
-        merge_predictions(outputs, path)
+        merge(outputs, path)
 
 
 def test_quotes_stand_only_where_they_are_needed_whatever_the_output_has(work, path):
     shard, output = shard_with_output(work, 0, [["key", "note"], ["a", 'a "word"'], ["b", ""]], [["label"]])
     output.write_bytes(b'"label","p"\n"yes, no","0.5"\n"no",\n')
-    merge_predictions([(shard, output)], path)
+    merge([(shard, output)], path)
     assert path.read_bytes() == b'key,note,label,p\r\na,"a ""word""","yes, no",0.5\r\nb,,no,\r\n'
 
 
@@ -190,7 +194,7 @@ def test_the_predictions_do_not_depend_on_how_much_was_read_at_once(work, path, 
     kept = [[str(row), texts[row]] for row in range(0, len(texts), 50)]
     scored = [[texts[row], "0.5" * 400] for row in range(0, len(texts), 50)]
     outputs = [shard_with_output(work, 0, [["key", "note"], *kept], [["label", "p"], *scored], chunk_bytes=chunk_bytes)]
-    merge_predictions([outputs[0]], path)
+    merge([outputs[0]], path)
     assert read_csv(path) == [
         ["key", "note", "label", "p"],
         *[[*one, *other] for one, other in zip(kept, scored, strict=True)],

@@ -1,4 +1,4 @@
-"""Uploading a shard: what the web service is given comes from the input file, and no copy of it is made."""
+"""Uploading a shard: what the web service is given comes from the input file; what stays here is set aside."""
 
 from datetime import UTC, date, datetime
 
@@ -9,6 +9,7 @@ from bes.errors import IntegrityError
 from bes.settings import EndpointSettings
 from scoring.jobs import upload_shard
 from scoring.journal import Journal, RunRecord, work_plan
+from scoring.kept import kept_rows
 from scoring.open_run import OpenRun
 from scoring.plan import RunFolder, RunPlan
 from scoring.settings import RunSettings
@@ -68,9 +69,23 @@ def test_the_blob_holds_the_sent_columns_of_the_shards_rows(run, store):
     ]
 
 
-def test_nothing_is_written_to_the_disk(run):
+def test_nothing_is_written_to_the_disk_but_what_stays_here(run):
     upload_shard(run, run.plan.shards[0])
-    assert not run.plan.folder.path.exists()
+    (kept,) = (path for path in run.plan.folder.path.rglob("*") if path.is_file())
+    assert kept.parent == run.plan.folder.work
+    assert [row for batch in kept_rows(run.plan.shards[0], kept.parent) for row in batch.to_pylist()] == [
+        {"key": "a"},
+        {"key": "c"},
+    ]
+    assert b"third" not in kept.read_bytes()
+
+
+def test_rows_that_were_sent_before_are_set_aside_anew(run):
+    upload_shard(run, run.plan.shards[0])
+    run.plan.folder.discard_work()
+    upload_shard(run, run.plan.shards[0])
+    run.plan.accepted[0].file.path.unlink()
+    assert sum(batch.num_rows for batch in kept_rows(run.plan.shards[0], run.plan.folder.work)) == 2
 
 
 def test_a_second_upload_finds_the_same_blob(run, store):

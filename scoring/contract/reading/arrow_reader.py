@@ -23,6 +23,7 @@ from scoring.contract.reading.blocks import (
     offsets_of,
     places_of,
 )
+from scoring.contract.reading.byte_search import count_byte
 from scoring.contract.reading.dialect import Dialect
 from scoring.contract.reading.strict import Fault, Place, Unreadable, message_of
 
@@ -51,8 +52,8 @@ class ArrowReader:
         text = self._parse(data, ragged)
         if text is None:
             return None
-        n_lines = _n_line_feeds(np.frombuffer(data, dtype=np.uint8)) + (not data.endswith(b"\n"))
-        n_inside = sum(_n_line_feeds(bytes_of(column)) for column in text.columns)
+        n_lines = count_byte(LINE_FEED, np.frombuffer(data, dtype=np.uint8)) + (not data.endswith(b"\n"))
+        n_inside = sum(count_byte(LINE_FEED, bytes_of(column)) for column in text.columns)
         n_inside += sum(row.text.count("\n") for row in ragged)
         if n_lines - n_inside != text.num_rows + len(ragged):
             return None
@@ -129,11 +130,6 @@ class ArrowReader:
         line, start, end = (int(values[index]) for values in (places.line, places.start, places.end))
         message = message_of(fault, dialect=self._dialect, found=found, wanted=len(self._columns))
         return Unreadable(place=Place(index=index, line=line, start=start, end=end), fault=fault, message=message)
-
-
-def _n_line_feeds(values: npt.NDArray[np.uint8]) -> int:
-    # Four times as fast as bytes.count, which starts anew at each one.
-    return int(np.count_nonzero(values == LINE_FEED))
 
 
 def _with_nulls(column: pa.StringArray) -> pa.StringArray:

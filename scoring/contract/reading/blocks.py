@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scoring.contract.reading.byte_search import places_of_byte
 from scoring.contract.reading.strict import Unreadable
 
 LINE_FEED: Final = 10
@@ -97,7 +98,7 @@ def places_of(n_line_feeds: npt.NDArray[np.int64], data: bytes | bytearray) -> P
         data: The records.
     """
     line = np.concatenate([[0], np.cumsum(n_line_feeds + 1)])
-    ends = np.flatnonzero(np.frombuffer(data, dtype=np.uint8) == LINE_FEED) + 1
+    ends = places_of_byte(LINE_FEED, np.frombuffer(data, dtype=np.uint8)) + 1
     starts = np.concatenate([[0], ends, [len(data)]])
     return Places(index=np.arange(len(n_line_feeds)), line=line[:-1], start=starts[line[:-1]], end=starts[line[1:]])
 
@@ -106,7 +107,7 @@ def line_feeds_inside(text: pa.RecordBatch) -> npt.NDArray[np.int64]:
     """Shape (n_rows,): the line feeds in the cells of each row."""
     n_inside = np.zeros(text.num_rows, dtype=np.int64)
     for column in text.columns:
-        feeds = np.flatnonzero(bytes_of(column) == LINE_FEED)
+        feeds = places_of_byte(LINE_FEED, bytes_of(column))
         if len(feeds):
             offsets = offsets_of(column)
             n_inside += np.searchsorted(feeds, offsets[1:]) - np.searchsorted(feeds, offsets[:-1])

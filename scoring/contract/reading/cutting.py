@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 import numpy as np
 import numpy.typing as npt
 
+from scoring.contract.reading.byte_search import count_byte, places_of_byte
 from scoring.contract.reading.dialect import MAX_RECORD_BYTES, Dialect
 from scoring.contract.reading.strict import StrictReader, StrictReading
 
@@ -88,8 +89,8 @@ class Cutter:
             del data[cut.end :]
             yield Chunk(offset=offset, data=data, reading=cut.reading)
             offset += cut.end
-            # Where one quote is wrong, others are near.
-            size_bytes = min(2 * (STRICT_BYTES if cut.reading else size_bytes), self._chunk_bytes)
+            # Where one quote is wrong, others are near; and where lines are short, most of what is read is left over.
+            size_bytes = min(2 * (STRICT_BYTES if cut.reading else max(cut.end, STRICT_BYTES)), self._chunk_bytes)
             if cut.reading and cut.reading.goes_on:
                 offset = _end_of_line(file, offset)
 
@@ -128,7 +129,7 @@ class Cutter:
         if not self._quote:
             return np.empty(0, dtype=np.int64), len(data)
         array = np.frombuffer(data, dtype=np.uint8)
-        quotes = np.flatnonzero(array == self._quote[0])
+        quotes = places_of_byte(self._quote[0], array)
         opening, closing = quotes[0::2], quotes[1::2]
         opens = self._beside_quotes[array[opening - 1]] | (opening == 0)
         # What follows the last byte is not known yet; no record is cut there.
@@ -158,10 +159,10 @@ def _last_boundary(data: bytes | bytearray, quotes: npt.NDArray[np.int64], limit
 
 def _most_bytes(data: bytearray) -> int:
     """How many bytes of `data` to take, so that a chunk of short lines does not hold more than a chunk may."""
-    ends = np.frombuffer(data, dtype=np.uint8) == _LINE_FEED
-    if np.count_nonzero(ends) <= CHUNK_LINES:
+    array = np.frombuffer(data, dtype=np.uint8)
+    if count_byte(_LINE_FEED, array) <= CHUNK_LINES:
         return len(data)
-    return int(np.flatnonzero(ends)[CHUNK_LINES - 1]) + 1
+    return int(places_of_byte(_LINE_FEED, array)[CHUNK_LINES - 1]) + 1
 
 
 def _read(file: BinaryIO, offset: int, size_bytes: int) -> bytearray:

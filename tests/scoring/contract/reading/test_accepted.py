@@ -33,10 +33,10 @@ def accepted(path: Path, *, rejected: list[int], chunk_bytes: int = 16) -> Accep
     return AcceptedFile(file=file, rejected=np.unique(np.array(rejected, dtype=np.int64)))
 
 
-def found(file: AcceptedFile, first: int, n_rows: int) -> list[tuple[int, str]]:
+def found(file: AcceptedFile, first: int, n_rows: int, *, n_threads: int = 1) -> list[tuple[int, str]]:
     return [
         (int(record), key)
-        for rows in file.rows(first, n_rows, ["key"])
+        for rows in file.rows(first, n_rows, ["key"], n_threads=n_threads)
         for record, key in zip(rows.record, rows.text.column("key").to_pylist(), strict=True)
     ]
 
@@ -57,10 +57,12 @@ def test_any_stretch_of_accepted_rows_is_found_again(tmp_path_factory, kinds, da
 
     first = data.draw(st.integers(0, len(good) - 1))
     n_rows = data.draw(st.integers(1, len(good) - first))
+    n_threads = data.draw(st.integers(1, 3))
 
     assert file.n_rows == len(good)
     assert [file.record_of(row) for row in range(len(good))] == good
-    assert found(file, first, n_rows) == [(number, str(number)) for number in good[first : first + n_rows]]
+    wanted = [(number, str(number)) for number in good[first : first + n_rows]]
+    assert found(file, first, n_rows, n_threads=n_threads) == wanted
 
 
 @pytest.mark.parametrize("changed", ["1,x\n2\ny\n", "1,x\n", ""])
