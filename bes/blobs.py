@@ -115,13 +115,18 @@ class BlobStore:
                 sent = self._new(blob, content, content_type, staged or frozenset())
         return StoredBlob(name=name, size_bytes=sent.size_bytes, sha256=sent.sha256)
 
-    def download(self, name: str, path: Path) -> StoredBlob:
+    def download(self, name: str, path: Path, *, for_good: bool = True) -> StoredBlob:
         """Bring a blob home. `path` appears whole or not at all.
+
+        Args:
+            name: Of the blob.
+            path: Of the file.
+            for_good: As for `replacing`.
 
         Raises:
             IntegrityError: It is not what was uploaded, going by the SHA-256 in its metadata, if any.
         """
-        with self._converted(name), replacing(path) as part:
+        with self._converted(name), replacing(path, for_good=for_good) as part:
             blob = self._container.get_blob_client(name)
             there = until_whole(blob.get_blob_properties, name)
             digest = download_to(part, blob, there)

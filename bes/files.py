@@ -9,16 +9,23 @@ from pathlib import Path
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and is gone when it does not."""
+def replacing(path: Path, *, for_good: bool = True) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well, and is gone when it does not.
+
+    Args:
+        path: Of the file.
+        for_good: Whether it must be whole after a crash of the machine as well. A working file, which nobody reads
+            then, need not be, and a busy disk takes seconds to say that it is.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}-{uuid.uuid4().hex}")
     try:
         # Not a temporary file's own mode: who may read the result is for the user's umask to say.
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield part
-        with part.open("rb") as written:
-            os.fsync(written.fileno())
+        if for_good:
+            with part.open("rb") as written:
+                os.fsync(written.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -24,7 +24,8 @@ def send_and_keep(shard: Shard, work: Path) -> Iterator[memoryview]:
         InputError: The file is not what it was.
     """
     schema = pa.schema([pa.field(name, pa.string()) for name in shard.kept])
-    with replacing(_aside(shard, work)) as part, part.open("wb") as file, pa.ipc.new_stream(file, schema) as kept:
+    aside = replacing(_aside(shard, work), for_good=False)
+    with aside as part, part.open("wb") as file, pa.ipc.new_stream(file, schema) as kept:
         yield from shard.sent_csv(kept.write_batch)
 
 

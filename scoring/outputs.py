@@ -24,7 +24,7 @@ def take_output(run: OpenRun, job: Job, state: JobState) -> ScoredShard | None:
     journal = run.journal_of(job.shard)
     path = run.plan.folder.work / f"{job.shard.name}-output.csv"
     try:
-        output = run.store.download(job.output_blob, path)
+        output = run.store.download(job.output_blob, path, for_good=False)
         logger.info("downloaded the output of %s: %d bytes", job.shard.label, output.size_bytes)
         n_rows = check_output(job.shard, path)
         with journal.lock:

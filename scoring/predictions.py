@@ -22,7 +22,7 @@ def merge_predictions(outputs: Iterable[tuple[Shard, Path]], path: Path, *, work
 
     Args:
         outputs: The shards in order, each with its output file of equally many rows.
-        path: The predictions: kept columns first, then the columns of the output port.
+        path: The predictions: kept columns first, then the columns of the output port. A working file.
         work: Folder of the execution's working files, where the kept columns may have been set aside.
 
     Returns:
@@ -35,7 +35,7 @@ def merge_predictions(outputs: Iterable[tuple[Shard, Path]], path: Path, *, work
     """
     n_rows = 0
     columns: tuple[str, ...] | None = None
-    with replacing(path) as part, part.open("wb") as target:
+    with replacing(path, for_good=False) as part, part.open("wb") as target:
         for shard, output_path in outputs:
             output = open_output(shard, output_path)
             joined = _columns(shard, output)

@@ -15,14 +15,14 @@ def write_quarantine(path: Path, refused: Sequence[RefusedRow], *, of_contract: 
     """Write the quarantine of all records that are not scored; `path` appears whole or not at all.
 
     Args:
-        path: Where to write.
+        path: Where to write; a working file.
         refused: Rows that the web service refuses, in order.
         of_contract: The quarantine that the check of the input has written; it stays as it is.
 
     Raises:
         InputError: An input file is not what it was.
     """
-    with replacing(path) as part:
+    with replacing(path, for_good=False) as part:
         shutil.copyfile(of_contract, part)
         append_refused(part, [_line(row) for row in refused])
 
