@@ -530,3 +530,19 @@ def test_the_run_date_in_an_input_is_filled_in_before_the_input_is_looked_for(cl
     assert found.returncode == 2
     assert "no_such" in found.stderr
     assert "2024-05-01" not in found.stderr
+
+
+def test_the_command_line_loads_nothing_that_only_the_process_of_the_flow_needs(repository: Path):
+    program = (
+        "import sys\n"
+        "from deployments.cli import SAMPLE_CONTRACT, _parser\n"
+        "from scoring.contract.loading import load_contract\n"
+        "_parser().parse_args(['demo'])\n"
+        "load_contract(str(SAMPLE_CONTRACT), SAMPLE_CONTRACT.parent)\n"
+        "heavy = {'azure', 'great_expectations', 'pandas', 'prefect', 'sqlalchemy'}\n"
+        "print(sorted(heavy & {name.partition('.')[0] for name in sys.modules}))\n"
+    )
+
+    ran = subprocess.run([sys.executable, "-c", program], cwd=repository, capture_output=True, text=True, check=True)
+
+    assert ran.stdout == "[]\n"
