@@ -5,6 +5,8 @@ run cancels its jobs there while this side waits.
 """
 
 import asyncio
+import atexit
+import gc
 import signal
 import subprocess
 import sys
@@ -131,6 +133,8 @@ def _main() -> None:
     given = sys.stdin.read()
     if not given:
         return  # the parent was interrupted before it could say what to run
+    # Nobody looks for garbage at the end.
+    atexit.register(gc.freeze)
     # Before anything else, since it takes longer than all that is loaded here meanwhile.
     begin_evaluator()
     parameters = _PARAMETERS.validate_json(given)
