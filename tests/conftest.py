@@ -9,11 +9,16 @@ from typing import Any
 
 import pytest
 import requests
+from hypothesis import settings
 
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.embedded import Surroundings, environment_of
 from deployments.stack import LocalStack
 from tests.prefect_server import StartPrefect, start_prefect
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 LONGEST_FIRST = ("flows", "faults", "deployments", "test_readme.py")
 

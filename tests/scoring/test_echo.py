@@ -69,7 +69,7 @@ def test_an_output_without_a_column_that_was_sent_proves_nothing(tmp_path):
     check(tmp_path, ["a", "b"], ["b", "a"], column="label")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(cells=st.lists(st.text(st.characters(categories=["L"]), min_size=1), min_size=2, unique=True), data=st.data())
 def test_any_other_order_is_found(tmp_path_factory, cells, data):
     folder = tmp_path_factory.mktemp("echo")

@@ -283,7 +283,7 @@ def test_rows_that_the_service_refuses_are_in_the_quarantine_and_not_in_the_pred
         balance(tmp_path, [file], came, quarantined, **{**how, "refused": refused[:1]})
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     keys=st.lists(st.one_of(texts, st.sampled_from(AWKWARD)), min_size=1, max_size=12),
     chunk_bytes=st.sampled_from([16, 50, 1024]),

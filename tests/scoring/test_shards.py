@@ -12,7 +12,7 @@ from scoring.shards import cut_shards
 from tests.scoring.accepting import AWKWARD, accept, read_csv, write_csv
 
 # Files are written, which takes as long as the disk takes.
-to_disk = settings(deadline=None, max_examples=50)
+to_disk = settings(max_examples=50)
 
 # Lone surrogates are no text, and NUL is refused before rows get here.
 cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)

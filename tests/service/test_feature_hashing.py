@@ -90,7 +90,7 @@ def test_any_size_and_order_counts_as_in_vowpal_wabbit(bits: int, ngrams: int):
         np.testing.assert_array_equal(counts, [count(text) for text in TEXTS])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters=":|\r\n") | st.sampled_from(" \t07a"), max_size=40),

@@ -32,7 +32,7 @@ def texts(content: bytes, delimiter: str = ",") -> list[str]:
 CELL = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows=st.lists(st.tuples(CELL, CELL), max_size=20), delimiter=st.sampled_from(",\t"))
 def test_whatever_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], delimiter: str) -> None:
     content = io.StringIO(newline="")
@@ -41,7 +41,7 @@ def test_whatever_a_csv_writer_writes_is_read_back(rows: list[tuple[str, str]], 
     assert texts(content.getvalue().encode(), delimiter) == [cell for _, cell in rows]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(content=st.binary(max_size=60))
 def test_any_bytes_are_rows_or_a_fault_that_is_told(content: bytes) -> None:
     with suppress(ScoringFailed):

@@ -222,7 +222,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.one_of(JSON, st.binary(max_size=20)))
 def test_no_body_whatever_makes_the_service_stumble(web_service: RunningService, body: Any) -> None:
     sent = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -240,7 +240,7 @@ QUERY = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]),
     tail=TAIL,

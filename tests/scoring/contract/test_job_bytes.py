@@ -64,7 +64,7 @@ def write(path: Path, given: list[str], n_copies: int = 0) -> list[bytes]:
     return lines[n_copies + 1 if n_copies else 0 :]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(given=texts, most_bytes=st.integers(60, 300), rows_per_job=st.integers(1, 20), n_copies=st.integers(0, 5))
 def test_no_job_has_more_bytes_or_rows_than_it_may_and_none_could_have_taken_the_next_row(
     tmp_path: Path, given: list[str], most_bytes: int, rows_per_job: int, n_copies: int

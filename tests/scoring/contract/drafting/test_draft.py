@@ -283,7 +283,7 @@ def test_names_that_yaml_would_read_as_something_else_stay_names(tmp_path: Path)
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00\r"), max_size=8) | st.integers().map(str)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.integers(1, 4).flatmap(
         lambda width: st.lists(st.lists(cells, min_size=width, max_size=width), min_size=1, max_size=30)

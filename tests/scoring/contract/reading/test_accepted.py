@@ -41,7 +41,7 @@ def found(file: AcceptedFile, first: int, n_rows: int, *, n_threads: int = 1) ->
     ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.lists(st.sampled_from(["good", "good", "bad", "ragged", "quoted"]), min_size=1, max_size=30).filter(
         lambda kinds: {"good", "quoted"} & set(kinds)

@@ -34,7 +34,7 @@ def small_windows(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(cutting, "STRICT_BYTES", 8)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(pieces=st.lists(st.sampled_from(PIECES), max_size=24), chunk_bytes=st.integers(1, 40), width=st.integers(1, 3))
 def test_what_is_found_does_not_depend_on_how_much_is_read_at_once(pieces, chunk_bytes, width):
     data = b"".join(pieces)
@@ -42,7 +42,7 @@ def test_what_is_found_does_not_depend_on_how_much_is_read_at_once(pieces, chunk
     assert read_bytes(data, width, chunk_bytes=chunk_bytes) == read_bytes(data, width, chunk_bytes=1 << 20)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     table=tables, line_end=st.sampled_from(["\r\n", "\n"]), quoting=st.sampled_from([0, 1]), chunk=st.integers(1, 99)
 )
@@ -62,7 +62,7 @@ def test_what_pythons_strict_csv_reads_is_read_the_same(table, line_end, quoting
     ]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(table=tables, chunk=st.integers(1, 99))
 def test_the_raw_record_of_each_row_reads_as_the_row(table, chunk):
     text = io.StringIO(newline="")
