@@ -1,6 +1,6 @@
 """A blob service at the other end of a modelled link: each request waits, and each connection carries so much.
 
-    python -m benchmarks.blob_link DELAY_MS MB_PER_SECOND
+    python -m benchmarks.blob_link DELAY_MS MB_PER_SECOND [SIZE_BYTES ...]
 
 It keeps nothing: puts are read and answered, and what is got is made from its place. 0 megabytes a second is no bound.
 Blobs whose name says `ours-` tell their SHA-256, as those that we upload do.
@@ -141,6 +141,9 @@ def _sha256(size: int) -> str:
 def main() -> None:
     """Listen, say where, and serve until the process is stopped."""
     delay_ms, megabytes = (float(given) for given in sys.argv[1:3])
+    for size in sys.argv[3:]:
+        # Or whoever asks first would wait for it.
+        _sha256(int(size))
     with BlobLink(delay_ms / 1000, megabytes * 1e6) as link:
         sys.stdout.write(f"listening on http://127.0.0.1:{link.server_port}\n")
         sys.stdout.flush()

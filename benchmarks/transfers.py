@@ -168,9 +168,10 @@ def _once(way: str, direction: str, path: Path, name: str, environment: dict[str
 
 
 @contextmanager
-def modelled_link() -> Iterator[str]:
+def modelled_link(sizes: list[int]) -> Iterator[str]:
     """A connection string of a storage behind a link of 20 ms and 25 MB/s a connection."""
     command = [sys.executable, "-m", "benchmarks.blob_link", str(DELAY_MS), str(LINK_MB)]
+    command += [str(megabytes * MEGABYTE) for megabytes in sizes]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

@@ -1,7 +1,7 @@
-"""Works at several blocks of a transfer at a time, and holds a bounded number of them."""
+"""Works at several blocks of a transfer or a file at a time, and holds a bounded number of them."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
@@ -12,7 +12,7 @@ _Result = TypeVar("_Result")
 
 def each_block(
     work: Callable[[_Block], _Result], blocks: Iterable[_Block], *, connections: int, n_held: int
-) -> Iterator[_Result]:
+) -> Generator[_Result, None, None]:
     """What comes of each block, in their order, while the next ones are under way.
 
     Args:
@@ -25,7 +25,7 @@ def each_block(
         Exception: What `work` raised for the first block that failed; those that have not begun are left.
     """
     under_way: deque[Future[_Result]] = deque()
-    pool = ThreadPoolExecutor(connections, thread_name_prefix="transfer")
+    pool = ThreadPoolExecutor(connections, thread_name_prefix="block")
     try:
         for block in blocks:
             # What the work logs belongs to the run in whose context this is.

@@ -22,7 +22,7 @@ RANGE_BYTES: Final = LARGEST_PIECE_BYTES
 """The largest range that the service gives an MD5 for, too."""
 
 _CONNECTIONS: Final = 8
-"""As an upload has them. No more ranges are held than that, which keeps a download below 80 MB."""
+"""As an upload has them. So many ranges are held at most; with what requests take, a download stays below 80 MB."""
 
 _WITH_MD5: Final = {"x-ms-range-get-content-md5": "true"}
 

@@ -136,7 +136,8 @@ class _Upload:
     def _stage(self, numbered: tuple[int, bytes]) -> str:
         """The id of the block, which is there now."""
         number, block = numbered
-        # Should two contents ever share it, the SHA-256 of the whole would not be that of the blob.
+        # MD5 is what the service checks, too. Contents that share it do not come about by accident, and who could craft
+        # them would deceive nobody but themselves.
         digest = hashlib.md5(block, usedforsecurity=False)
         block_id = f"{number:0{_NUMBER_LENGTH}d}-{digest.hexdigest()}"
         if block_id not in self._staged:
@@ -155,7 +156,7 @@ def _blocks(pieces: Iterable[bytes | memoryview]) -> Iterator[bytes]:
     """Blocks of one length; what is left for the last two goes in short ones, so that no connection idles."""
     held: deque[memoryview] = deque()
     size = 0
-    for piece in pieces:
+    for piece in filter(len, pieces):
         held.append(memoryview(piece))
         size += len(piece)
         while size >= 2 * BLOCK_BYTES:

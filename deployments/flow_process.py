@@ -133,7 +133,7 @@ def _main() -> None:
     given = sys.stdin.read()
     if not given:
         return  # the parent was interrupted before it could say what to run
-    # Nobody looks for garbage at the end.
+    # Or the end of the process would look for garbage among all that was loaded, which takes half a second.
     atexit.register(gc.freeze)
     # Before anything else, since it takes longer than all that is loaded here meanwhile.
     begin_evaluator()

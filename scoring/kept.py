@@ -43,7 +43,7 @@ def kept_rows(shard: Shard, work: Path) -> Iterator[pa.RecordBatch]:
     try:
         with path.open("rb") as file, pa.ipc.open_stream(file) as kept:
             yield from kept
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise IntegrityError(
             f"The kept rows of {shard.label} are not as they were written: {error}.",
             "Nothing was published. Keep others out of the run's folder, and run again.",

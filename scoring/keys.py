@@ -75,7 +75,7 @@ def balance_keys(  # noqa: PLR0913 (a row has that many sides)
     with _unchanged(inputs):
         are_same = _are_same(_kept(accepted, key, passthrough, places), written)
     if not are_same:
-        raise _difference(accepted, key, predictions, shows_keys=shows_keys)
+        raise _difference(accepted, key, passthrough, predictions, shows_keys=shows_keys)
     places.require_balance()
     return places.n_records
 
@@ -87,9 +87,11 @@ def _unchanged(inputs: Iterable[InputFile]) -> Iterator[None]:
         hashing = thread.submit(_require_unchanged, list(inputs))
         try:
             yield
-        finally:
+        except Exception:
             # It tells what is wrong with a file better than whatever was made of its rows.
             hashing.result()
+            raise
+        hashing.result()
 
 
 def _require_unchanged(inputs: Iterable[InputFile]) -> None:
@@ -143,7 +145,12 @@ def _are_same(before: Iterator[pa.RecordBatch], after: Iterator[pa.RecordBatch])
 
 
 def _difference(
-    accepted: Sequence[AcceptedFile], key: str | None, predictions: Path, *, shows_keys: bool
+    accepted: Sequence[AcceptedFile],
+    key: str | None,
+    passthrough: Sequence[str],
+    predictions: Path,
+    *,
+    shows_keys: bool,
 ) -> IntegrityError:
     there = _counted(_kept(accepted, key, (), None))
     came = _counted(leading_columns(predictions, known_by(key)))
@@ -151,9 +158,27 @@ def _difference(
         _named("missing from the predictions", there - came, shows_keys=shows_keys),
         _named("in the predictions too often", came - there, shows_keys=shows_keys),
     ]
-    said = "; ".join(part for part in parts if part)
-    said = said or "they are in another order than the rows of the input, or beside other passthrough columns"
+    said = "; ".join(part for part in parts if part) or _first_difference(accepted, key, passthrough, predictions)
     return IntegrityError(f"The books do not balance by key: {said}.", _NEXT_STEP)
+
+
+def _first_difference(
+    accepted: Sequence[AcceptedFile], key: str | None, passthrough: Sequence[str], predictions: Path
+) -> str:
+    """Where rows that are all there differ from the input. No cell is told: it may be of a sensitive column."""
+    names = (*known_by(key), *passthrough)
+    before, after = _kept(accepted, key, passthrough, None), leading_columns(predictions, names)
+    first_row = 1
+    for there, came in side_by_side(before, after):
+        for name, one, other in zip(names, there.columns, came.columns, strict=True):
+            differs = [cell != written for cell, written in zip(one.to_pylist(), other.to_pylist(), strict=True)]
+            if any(differs):
+                row = first_row + differs.index(True)
+                if name in known_by(key):
+                    return f"from row {row:,} on they are in another order than the rows of the input"
+                return f"row {row:,} of the predictions has another {name!r} than the input has there"
+        first_row += there.num_rows
+    raise RuntimeError("they were different, and are the same now")
 
 
 def _counted(batches: Iterator[pa.RecordBatch]) -> Counter[str]:

@@ -51,6 +51,8 @@ def open_run(
         journal = Journal(store.documents(), plan.run_key)
         opening = _Opening(journal, work, source(plan), settings, writer, run_date, rescore=rescore, stop=stop)
         record, etag, lease = opening.take()
+        if lease is not None:
+            plan.folder.discard_abandoned()
     except BaseException:
         store.close()
         raise

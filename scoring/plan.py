@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_WORK = ".work-"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFolder:
     """Where one run keeps its files.
@@ -63,7 +66,7 @@ class RunFolder:
     @property
     def work(self) -> Path:
         """Files that the steps hand to each other; removed when the run ends."""
-        return self.path / f".work-{self.attempt}"
+        return self.path / f"{_WORK}{self.attempt}"
 
     @property
     def predictions_aside(self) -> Path:
@@ -83,6 +86,12 @@ class RunFolder:
     def discard_work(self) -> None:
         """Remove the working files of this attempt."""
         shutil.rmtree(self.work, ignore_errors=True)
+
+    def discard_abandoned(self) -> None:
+        """Remove the working files of all other attempts; for the one that holds the run, since theirs were killed."""
+        for work in self.path.glob(f"{_WORK}*"):
+            if work != self.work:
+                shutil.rmtree(work, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -47,6 +47,8 @@ def test_a_run_that_is_killed_again_and_again_is_finished(work: Any, undisturbed
         assert work.run(kill_after_steps=n_steps) == KILLED
     work.must_run()
     work.require_whole(undisturbed)
+    # Those of the killed ones hold rows of the customer's.
+    assert len(list(work.home.glob("runs/*/.work-*"))) <= 1
 
 
 def test_a_submit_whose_id_was_lost_leaves_a_note_that_an_orphan_may_exist(work: Any, undisturbed: bytes):

@@ -387,7 +387,7 @@ def test_a_fixed_file_that_contradicts_the_quarantine_or_itself_is_refused_by_na
         fixed = write_csv(home.folder / "fixed.csv", [["file", "record", "raw"], *lines])
         with pytest.raises(InputError) as caught:
             home.requeue(fixed)
-        assert says in str(caught.value)
+        assert says in str(caught.value), lines
 
 
 NO_QUARANTINE = [
@@ -402,7 +402,7 @@ def test_a_fixed_file_that_is_no_quarantine_is_refused(home):
         (home.folder / "fixed.csv").write_bytes(content)
         with pytest.raises(InputError) as caught:
             home.requeue(home.folder / "fixed.csv")
-        assert says in str(caught.value)
+        assert says in str(caught.value), content
 
 
 def test_a_spreadsheet_may_have_marked_sorted_and_cut_the_file(home):

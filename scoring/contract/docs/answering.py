@@ -6,6 +6,7 @@ import pickle
 import queue
 import sys
 import threading
+import traceback
 from multiprocessing.connection import Connection
 
 from scoring.contract.docs.asking import Evaluation, Question
@@ -20,15 +21,17 @@ def _listen(connection: Connection, asked: "queue.SimpleQueue[bytes]") -> None:
     os._exit(0)
 
 
-def _answer(question: Question) -> Evaluation | Exception:
+def _answer(asked: bytes) -> Evaluation | Exception:
     from scoring.contract.docs.expectations import evaluate
 
-    rules = rules_of(question.contract)
     try:
+        question: Question = pickle.loads(asked)  # noqa: S301 (from the process that began this one)
+        rules = rules_of(question.contract)
         return evaluate(
             question.profile, rules, question.contract, docs_dir=question.docs_dir, run_name=question.run_name
         )
-    except Exception as error:  # noqa: BLE001 (raised where it was asked)
+    except Exception as error:  # noqa: BLE001 (raised where it was asked, which does not bring along where it began)
+        error.add_note("".join(traceback.format_exception(error)))
         return error
 
 
@@ -41,7 +44,7 @@ def main() -> None:
     import scoring.contract.docs.expectations  # noqa: F401
 
     while True:
-        connection.send(_answer(pickle.loads(asked.get())))  # noqa: S301 (from the process that began this one)
+        connection.send(_answer(asked.get()))
 
 
 if __name__ == "__main__":

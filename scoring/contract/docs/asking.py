@@ -6,12 +6,14 @@ the pass is over, and neither delays the run nor adds to the memory of its proce
 
 import atexit
 import contextlib
+import logging
+import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, Pipe
+from multiprocessing.connection import Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from scoring.contract.model import Contract
     from scoring.contract.rules.profile import Profile
     from scoring.contract.rules.rules import Rule
+
+logger = logging.getLogger(__name__)
 
 # Loading takes 3 s and an expectation 0.03 s of a core; cores are shared, and memory may be short.
 _LOADING_SECONDS: Final = 120.0
@@ -79,7 +83,11 @@ class EvaluatorFailed(ScoringError):
 
 
 class _Evaluator:
-    """The process; it ends when this one does, however that ends."""
+    """The process; it ends when this one does, however that ends.
+
+    Raises:
+        OSError: The system cannot start another process.
+    """
 
     def __init__(self) -> None:
         self._asking = threading.Lock()
@@ -99,24 +107,50 @@ class _Evaluator:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, question: Question, n_expectations: int) -> Evaluation:
+    def ask(self, question: Question, *, limit_seconds: float) -> Evaluation:
+        is_late = threading.Event()
+
+        def give_up() -> None:
+            is_late.set()
+            self._process.kill()
+
+        # A process that is stopped does not even take the question: it is ended, whatever is waited for.
+        deadline = threading.Timer(limit_seconds, give_up)
         with self._asking:
-            limit = _LOADING_SECONDS + n_expectations * _EXPECTATION_SECONDS
+            deadline.start()
             try:
                 self._connection.send(question)
-                if self._connection.poll(limit):
-                    return _answer(self._connection)
+                answer: Evaluation | Exception = self._connection.recv()
             except (EOFError, OSError) as error:
-                code = self._process.wait(_LEAVING_SECONDS)
-                raise EvaluatorFailed(
-                    f"The process that runs Great Expectations ended with code {code} before it answered.",
-                    "Nothing was sent. Look whether memory ran out, and run again.",
-                ) from error
-            self.end()
-            raise EvaluatorFailed(
-                f"Great Expectations did not evaluate {question.contract.name!r} in {limit:.0f} s.",
-                "Nothing was sent. Make the suite smaller, or run again when the machine has less to do.",
+                self.end()
+                name = question.contract.name
+                raise self._late(name, limit_seconds) if is_late.is_set() else self._ended() from error
+            except BaseException:
+                # An answer that nobody took would be given to the next question.
+                self.end()
+                raise
+            finally:
+                deadline.cancel()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _late(self, contract: str, limit_seconds: float) -> EvaluatorFailed:
+        return EvaluatorFailed(
+            f"Great Expectations did not evaluate {contract!r} in {limit_seconds:.0f} s.",
+            "Nothing was sent. Make the suite smaller, or run again when the machine has less to do.",
+        )
+
+    def _ended(self) -> EvaluatorFailed:
+        if self._process.returncode == -signal.SIGKILL:
+            return EvaluatorFailed(
+                "The process that runs Great Expectations was killed, perhaps because memory ran out.",
+                "Nothing was sent. Run again.",
             )
+        return EvaluatorFailed(
+            f"The process that runs Great Expectations ended with code {self._process.returncode}.",
+            "Nothing was sent. Mend what it wrote to standard error, and run again.",
+        )
 
     def end(self) -> None:
         self._connection.close()
@@ -124,13 +158,6 @@ class _Evaluator:
             self._process.wait(_LEAVING_SECONDS)
         self._process.kill()
         self._process.wait()
-
-
-def _answer(connection: Connection) -> Evaluation:
-    answer: Evaluation | Exception = connection.recv()
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
 
 
 _beginning = threading.Lock()
@@ -142,13 +169,20 @@ def begin_evaluator() -> None:
 
     Where it is loaded in this process already, there is nothing to gain.
     """
-    if _HERE in sys.modules:
-        return
     with _beginning:
-        if not _begun or not _begun[-1].is_alive:
+        if _HERE in sys.modules or _living() is not None:
+            return
+        try:
             evaluator = _Evaluator()
-            atexit.register(evaluator.end)
-            _begun[:] = [evaluator]
+        except OSError as error:
+            logger.warning("Great Expectations is loaded in this process: no other can be started (%s)", error)
+            return
+        atexit.register(evaluator.end)
+        _begun[:] = [evaluator]
+
+
+def _living() -> _Evaluator | None:
+    return next((evaluator for evaluator in _begun if evaluator.is_alive), None)
 
 
 def evaluate(
@@ -167,9 +201,10 @@ def evaluate(
         InputError: GX could not evaluate a rule.
         EvaluatorFailed: Its process ended, or does not answer.
     """
-    if _begun:
-        question = Question(profile=profile, contract=contract, docs_dir=docs_dir.resolve(), run_name=run_name)
-        return _begun[-1].ask(question, len(rules))
+    evaluator = _living()
+    if evaluator is not None:
+        question = Question(profile=profile, contract=contract, docs_dir=docs_dir, run_name=run_name)
+        return evaluator.ask(question, limit_seconds=_LOADING_SECONDS + len(rules) * _EXPECTATION_SECONDS)
     from scoring.contract.docs import expectations
 
     return expectations.evaluate(profile, rules, contract, docs_dir=docs_dir, run_name=run_name)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 # Measured: 64 KiB take a third more, and all of a chunk at once takes four to six times as long.
-_WINDOW_BYTES: Final = 256 * 1024
+WINDOW_BYTES: Final = 256 * 1024
 
 
 def count_byte(value: int, data: npt.NDArray[np.uint8]) -> int:
@@ -25,5 +25,5 @@ def places_of_byte(value: int, data: npt.NDArray[np.uint8]) -> npt.NDArray[np.in
 
 
 def _windows(value: int, data: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[np.bool_]]]:
-    for start in range(0, len(data), _WINDOW_BYTES):
-        yield start, data[start : start + _WINDOW_BYTES] == value
+    for start in range(0, len(data), WINDOW_BYTES):
+        yield start, data[start : start + WINDOW_BYTES] == value

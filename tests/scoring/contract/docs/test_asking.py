@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from bes.errors import InputError
 from scoring.contract.docs import asking, expectations
-from scoring.contract.docs.asking import EvaluatorFailed, begin_evaluator, evaluate
+from scoring.contract.docs.asking import EvaluatorFailed, Question, begin_evaluator, evaluate
 from scoring.contract.model import Contract
 from scoring.contract.rules import uniqueness
 from tests.scoring.contract.finished_pass import contract_of, expectation, pass_over
@@ -88,33 +89,67 @@ def test_where_great_expectations_is_loaded_already_no_process_is_begun(tmp_path
     assert (begun, asked) == ([], ["nightly"])
 
 
-def test_one_that_was_killed_is_told_and_another_is_begun_in_its_place(nothing_begun: None, tmp_path: Path):
+def test_where_the_process_is_gone_it_is_asked_here_and_another_is_begun_in_its_place(
+    nothing_begun: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    asked = []
+    monkeypatch.setattr(expectations, "evaluate", lambda *_, run_name, **__: asked.append(run_name))
     begin_evaluator()
     killed = process()
     begin_evaluator()
     assert process() is killed
-
     killed.kill()
-    with pytest.raises(EvaluatorFailed, match=r"ended with code -9 .* memory ran out, and run again"):
-        ask(CONTRACT, tmp_path)
+    killed.wait()
 
+    ask(CONTRACT, tmp_path)
+
+    assert asked == ["nightly"]
     begin_evaluator()
     assert process().pid != killed.pid
     assert process().poll() is None
 
 
-def test_one_that_does_not_answer_is_ended_at_the_deadline(nothing_begun: None, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(asking, "_LOADING_SECONDS", 0.2)
-    monkeypatch.setattr(asking, "_LEAVING_SECONDS", 0.2)
-    monkeypatch.setattr(asking, "_EXPECTATION_SECONDS", 0.0)
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [(signal.SIGKILL, "was killed, perhaps because memory ran out"), (signal.SIGTERM, "ended with code -15")],
+)
+def test_one_that_ends_while_it_is_asked_is_told(nothing_begun: None, tmp_path: Path, end: signal.Signals, says: str):
+    begin_evaluator()
+    asked = process()
+    # Sooner it could be taken for one that ended before.
+    ending = threading.Timer(0.5, asked.send_signal, [end])
+    ending.start()
+
+    with pytest.raises(EvaluatorFailed, match=says):
+        ask(CONTRACT, tmp_path)
+
+    assert asked.returncode == -end
+
+
+def test_one_that_does_not_even_take_the_question_is_ended_at_the_deadline(nothing_begun: None, tmp_path: Path):
     begin_evaluator()
     silent = process()
     os.kill(silent.pid, signal.SIGSTOP)
+    profile, _ = pass_over(CONTRACT, ROWS, tmp_path)
+    # More than the system takes for a reader who does not read.
+    question = Question(profile=profile, contract=CONTRACT, docs_dir=tmp_path, run_name="long " * 1_000_000)
 
-    with pytest.raises(EvaluatorFailed, match="did not evaluate 'reviews' in 0 s"):
-        ask(CONTRACT, tmp_path)
+    with pytest.raises(EvaluatorFailed, match="did not evaluate 'reviews' in 1 s"):
+        asking._begun[-1].ask(question, limit_seconds=1)
 
     assert silent.returncode == -signal.SIGKILL
+
+
+def test_an_error_of_the_disk_is_told_as_it_is_and_the_process_serves_on(nothing_begun: None, tmp_path: Path):
+    begin_evaluator()
+    (tmp_path / "docs").write_text("no folder")
+
+    with pytest.raises(OSError, match="docs") as told:
+        ask(CONTRACT, tmp_path)
+
+    assert "datadocs.py" in "".join(told.value.__notes__)
+    (tmp_path / "docs").unlink()
+    assert ask(CONTRACT, tmp_path).docs_index.exists()
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
@@ -140,10 +175,19 @@ def test_it_ends_with_the_process_that_began_it_however_that_ends(end: signal.Si
 
 
 def test_a_process_that_ends_by_itself_does_not_wait_for_it():
-    program = "from scoring.contract.docs import asking; asking.begin_evaluator()"
+    # Were it waited for, it would be until the test's own time is over.
+    program = (
+        "from scoring.contract.docs import asking\n"
+        "asking._LEAVING_SECONDS = 1000\n"
+        "asking.begin_evaluator()\n"
+        "evaluator = asking._begun[-1]\n"
+        "asking.atexit.register(lambda: print(evaluator._process.returncode))\n"
+        "asking.atexit.unregister(evaluator.end)\n"
+        "asking.atexit.register(evaluator.end)\n"
+    )
 
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", program], check=False, capture_output=True, text=True, timeout=60
     )
 
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "0\n", "")

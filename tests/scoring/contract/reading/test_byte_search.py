@@ -4,9 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.contract.reading.byte_search import WINDOW_BYTES as WINDOW
 from scoring.contract.reading.byte_search import count_byte, places_of_byte
-
-WINDOW = 256 * 1024
 
 
 @given(
