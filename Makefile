@@ -10,8 +10,9 @@ SCHEDULE := -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 # One section of benchmarks/RESULTS.md each; of some the larger sizes are left to bench-full.
 BENCHMARKS := gateway contract hashing transfers polling orchestration end_to_end
-bench_contract := --megabytes 10 100
+bench_contract := --megabytes 10 100 --repeats 2
 bench_transfers := --megabytes 100 --repeats 2
+bench_orchestration := --shards 1 10 40
 bench_full_contract := --megabytes 10 100 1000 4000
 bench_full_transfers := --megabytes 10 100 1000
 bench_full_end_to_end := --sizes 1GB --repeats 1

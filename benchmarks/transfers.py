@@ -240,7 +240,7 @@ def main() -> None:
         way, direction, path, name = json.loads(arguments.one)
         transfer(way, direction, Path(path), name)
         return
-    with modelled_link() as connection_string:
+    with modelled_link(arguments.megabytes) as connection_string:
         link = measure(connection_string, arguments.megabytes, is_emulator=False, repeats=arguments.repeats)
     with emulator() as connection_string:
         local = measure(connection_string, arguments.megabytes, is_emulator=True, repeats=arguments.repeats)
