@@ -1,7 +1,7 @@
 """Lets what a process holds stay the same, however much passes through it.
 
 Left to itself, glibc keeps freed blocks in a pool per thread, and Arrow in one of its own: a run over 300 MB reached
-438 MiB that way, and one over 1 GB takes 385 with what is here. Where the C library is another, its own ways stay.
+438 MiB that way, and one over 1 GB takes 360 with what is here. Where the C library is another, its own ways stay.
 """
 
 import ctypes

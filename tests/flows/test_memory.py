@@ -10,7 +10,7 @@ from benchmarks.reviews import write_reviews
 from benchmarks.surroundings import Bench, running_bench
 
 MOST_MIB = 400
-"""Of the process of the flow; it holds Prefect and Great Expectations, which take 280 of them."""
+"""Of the process of the flow; it holds Prefect, pandas and Arrow, which take 220 of them."""
 
 GROWTH_MIB = 60
 """Between 50 MB and 1 GB: allocators differ by that much from run to run."""
