@@ -68,7 +68,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 options, ConfigurationError.exit_code, f"{error.strerror}: {error.filename!r}. Check the path."
             )
         except KeyboardInterrupt:
-            return _fail(options, _INTERRUPTED, "Interrupted. What was started is stopped; nothing was published.")
+            return _fail(
+                options,
+                _INTERRUPTED,
+                "Interrupted. What was started is stopped; nothing was published. Run it again, and it goes on.",
+            )
 
 
 def _take_interrupts() -> None:

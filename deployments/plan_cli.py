@@ -96,6 +96,9 @@ def _verdict(told: "Forecast") -> str:
 
 
 def _duration(told: "Forecast") -> str:
+    if told.expected_seconds is None and told.publishes is None:
+        # Those of the embedded default are not seen while it is stopped.
+        return "unknown: no web service is set, whose runs would tell"
     if told.expected_seconds is None:
         return "unknown: no run of this data set is published"
     return f"about {told.expected_seconds:,.0f} s, going by {told.based_on}"

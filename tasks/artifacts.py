@@ -65,8 +65,8 @@ def _tell(manifest: Manifest, run: OpenRun) -> None:
 def leave_failure(plan: RunPlan, run: OpenRun | None, connections: Connections, error: BaseException) -> None:
     """The evidence of a run that published nothing: what was known by then, the error, and what to do next."""
     with _only_logged("the evidence of the failure could not be written"):
-        last = read_last_good(connections.storage, plan.contract, plan.run_key, error)
-        report = report_of_failed(plan, run, connections.endpoint, error, last=last)
+        last, is_known = read_last_good(connections.storage, plan.contract, plan.run_key, error)
+        report = report_of_failed(plan, run, connections.endpoint, error, last=last, is_last_known=is_known)
         # Who met a run that another process holds does not write in its place.
         if run is not None or not isinstance(error, Conflict):
             write_report(report, plan.folder.report)
@@ -87,8 +87,8 @@ def leave_refusal(contract: str, work: Work | None, connections: Connections, er
         if work is None:
             leave_error(contract, error.what, error.next_step)
             return
-        last = read_last_good(connections.storage, work.contract.name, work.run_key, error)
-        report = report_of_refused(work, connections.endpoint, error, last=last)
+        last, is_known = read_last_good(connections.storage, work.contract.name, work.run_key, error)
+        report = report_of_refused(work, connections.endpoint, error, last=last, is_last_known=is_known)
         write_report(report, work.folder.report)
         leave_artifacts(report, (), {"report": work.folder.report})
 

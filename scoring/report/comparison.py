@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from scoring.last_good import LastGood
 from scoring.report.figures import seconds, signed
@@ -11,6 +12,8 @@ from scoring.report.model import Change
 _ROWS_APART = 0.2
 _SCORED_POINTS_APART = 1.0
 _TIMES_AS_LONG = 2.0
+
+_LOOPBACK = "127.0.0.1"
 
 _DIGITS = 8
 """Of a digest or an id, enough to tell two apart."""
@@ -57,7 +60,7 @@ def _changes(before: Facts, now: Facts) -> Iterator[Change]:
     yield _of_names("web service", before.service[:_DIGITS], now.service[:_DIGITS])
     if before.workspace != now.workspace:
         yield _of_names("workspace", before.workspace, now.workspace)
-    if before.endpoint != now.endpoint:
+    if _place(before.endpoint) != _place(now.endpoint):
         yield _of_names("endpoint", before.endpoint, now.endpoint)
 
 
@@ -92,6 +95,12 @@ def _of_duration(before: float, now: float) -> Change:
         difference=f"{times:.1f} times",
         is_notable=times >= _TIMES_AS_LONG,
     )
+
+
+def _place(endpoint: str) -> str:
+    """An endpoint; one of this machine without its port, which the embedded default chooses anew each time."""
+    parts = urlsplit(endpoint)
+    return f"{parts.hostname}{parts.path}" if parts.hostname == _LOOPBACK else endpoint
 
 
 def _of_names(name: str, before: str, now: str) -> Change:

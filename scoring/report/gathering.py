@@ -48,6 +48,7 @@ class Known:
         gates: What the gates before publishing found.
         profile: Of the output.
         last: The version that was current before.
+        is_last_known: Whether there was none where `last` is None.
     """
 
     dataset: str
@@ -69,6 +70,7 @@ class Known:
     gates: Sequence[GateResult] = ()
     profile: OutputProfile | None = None
     last: LastGood | None = None
+    is_last_known: bool = True
 
 
 def report_of(known: Known) -> RunReport:
@@ -93,10 +95,11 @@ def report_of(known: Known) -> RunReport:
         started_at=known.started_at,
         ended_at=ended_at,
         version=known.version,
-        verdict=verdict_of(books, changes, gates, failure, last=known.last),
+        verdict=verdict_of(books, changes, gates, failure, last=known.last, is_last_known=known.is_last_known),
         failure=failure,
         books=books,
         last_good=known.last.version.folder if known.last else None,
+        is_last_known=known.is_last_known,
         changes=changes,
         gates=gates[:MOST_GATES],
         timeline=timeline_of(known.stories, session=known.session, ended_at=ended_at),

@@ -198,6 +198,7 @@ class RunReport:
     Args:
         version: Folder of the published version; None for a run that published nothing.
         last_good: Folder of the version that it is compared with; None when nothing was published before.
+        is_last_known: Whether that is so; otherwise the storage did not tell.
         changes: What changed since then.
         timeline: None when no job was ever intended.
         next_steps: What to do now; never empty.
@@ -218,6 +219,7 @@ class RunReport:
     failure: Failure | None
     books: BooksLine
     last_good: str | None
+    is_last_known: bool
     changes: tuple[Change, ...]
     gates: tuple[GateLine, ...]
     timeline: Timeline | None

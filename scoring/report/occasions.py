@@ -74,6 +74,7 @@ def report_of_failed(
     error: BaseException,
     *,
     last: LastGood | None = None,
+    is_last_known: bool = True,
 ) -> RunReport:
     """The report of a run that published nothing, with what was known by then.
 
@@ -83,6 +84,7 @@ def report_of_failed(
         endpoint: The web service.
         error: What ended it.
         last: What is published.
+        is_last_known: Whether nothing is published where `last` is None.
     """
     stories = stories_of(run) if run is not None else []
     n_scored = sum(story.n_rows for story in stories if story.is_home)
@@ -115,12 +117,18 @@ def report_of_failed(
             gates=_gates_of(plan) if isinstance(error, GateStopped) else (),
             profile=_profile_of(plan, last) if isinstance(error, GateStopped) else None,
             last=last,
+            is_last_known=is_last_known,
         )
     )
 
 
 def report_of_refused(
-    work: Work, endpoint: EndpointSettings, error: ScoringError, *, last: LastGood | None = None
+    work: Work,
+    endpoint: EndpointSettings,
+    error: ScoringError,
+    *,
+    last: LastGood | None = None,
+    is_last_known: bool = True,
 ) -> RunReport:
     """The report of a run whose input was refused: nothing was sent."""
     refused = error if isinstance(error, InputRefused) else None
@@ -146,6 +154,7 @@ def report_of_refused(
             files=_quarantine_of(work.folder.quarantine) if refused else (),
             findings=findings_of_check(refused.findings) if refused else (),
             last=last,
+            is_last_known=is_last_known,
         )
     )
 
@@ -169,16 +178,21 @@ def wrote_report(make: Callable[[], RunReport], path: Path) -> bool:
     return True
 
 
-def read_last_good(storage: StorageSettings, dataset: str, run_key: str, error: BaseException) -> LastGood | None:
-    """What a run that failed is compared with; None as well when the storage is why, since it would be waited for."""
-    if isinstance(error, Unavailable) or not isinstance(error, Exception):
-        return None
+def read_last_good(
+    storage: StorageSettings, dataset: str, run_key: str, error: BaseException
+) -> tuple[LastGood | None, bool]:
+    """What a run that failed is compared with, and whether that is known.
+
+    It is not when the storage may be why, since it would be waited for.
+    """
+    if isinstance(error, Unavailable):
+        return None, False
     try:
         with BlobStore(storage) as store:
-            return last_good(store.documents(), dataset, other_than=run_key)
+            return last_good(store.documents(), dataset, other_than=run_key), True
     except ScoringError as problem:
         logger.info("nothing is compared with the last good run: %s", problem.what)
-        return None
+        return None, False
 
 
 def stories_of(run: OpenRun) -> list[ShardStory]:

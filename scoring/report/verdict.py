@@ -16,17 +16,16 @@ def verdict_of(
     failure: Failure | None,
     *,
     last: LastGood | None,
+    is_last_known: bool,
 ) -> Verdict:
     """What is said first."""
     warned = [gate for gate in gates if gate.outcome != "passed"]
-    is_normal = _is_normal(changes, warned, last)
+    is_normal = _is_normal(changes, warned, last) if is_last_known else "It could not be compared with any run before."
     if failure is not None:
-        sentence = "Nothing was published. " + (
-            f"The version of {last.version.run_date.isoformat()} stays the latest."
-            if last
-            else "No earlier version exists."
-        )
-        return Verdict(kind="bad", sentence=sentence, is_normal=is_normal)
+        latest = "No earlier version exists." if is_last_known else "What was the latest stays it."
+        if last is not None:
+            latest = f"The version of {last.version.run_date.isoformat()} stays the latest."
+        return Verdict(kind="bad", sentence=f"Nothing was published. {latest}", is_normal=is_normal)
     n_input, n_scored = books.n_input or 0, books.n_scored
     every = f"All {_rows(n_scored)} are scored and published."
     some = f"{n_scored:,} of {_rows(n_input)} are scored and published; {books.n_quarantined:,} are quarantined."

@@ -4,9 +4,11 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from bes.errors import Unavailable
 from scoring.last_good import last_good, profile_name, put_profile
 from scoring.manifest import Manifest
 from scoring.output_profile import ColumnProfile, OutputProfile
+from scoring.report.occasions import read_last_good
 from scoring.versions import Version, point_to, roll_back, version_folder
 
 DATASET = "book_reviews"
@@ -94,3 +96,13 @@ def test_a_profile_that_a_process_left_without_a_manifest_is_replaced(documents)
     put_profile(documents, "published/x", OutputProfile(columns=()))
     put_profile(documents, "published/x", PROFILE)
     assert OutputProfile.model_validate_json(documents.read(profile_name("published/x")).content) == PROFILE
+
+
+def test_an_interrupted_run_is_compared_with_the_last_good_one_and_an_outage_is_not_waited_for(store, documents):
+    version = publish(documents, "a")
+
+    found, is_known = read_last_good(store._settings, DATASET, "b", KeyboardInterrupt())
+
+    assert (found.version, is_known) == (version, True)
+    outage = Unavailable("It is away.", "Run again.", False)
+    assert read_last_good(store._settings, DATASET, "b", outage) == (None, False)

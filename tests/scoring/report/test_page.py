@@ -103,6 +103,16 @@ def test_of_10000_columns_2000_shards_and_a_thousand_of_all_else_the_page_stays_
         assert words in page
 
 
+def test_what_the_storage_did_not_tell_is_not_said_to_be_nothing():
+    failure = Failure(what="The storage is away.", next_step="Run again.")
+    page = as_html(report_of(known(failure=failure, version=None, is_last_known=False)))
+
+    assert "Nothing was published. What was the latest stays it." in page
+    assert "What was published before is not known: the storage did not tell." in page
+    assert "Nothing was published before" not in page
+    assert "No earlier version" not in page
+
+
 def test_a_run_of_which_little_is_known_has_a_page_too():
     nothing = books(0)
     page = as_html(

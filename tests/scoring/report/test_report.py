@@ -8,7 +8,7 @@ from scoring.manifest import GateResult
 from scoring.output_profile import OutputProfile
 from scoring.report.gathering import failure_of, report_of
 from scoring.report.model import Segment
-from tests.scoring.report.knowns import at, attempt, books, column, known, last_good, story
+from tests.scoring.report.knowns import ENDPOINT, at, attempt, books, column, known, last_good, story
 
 
 def test_a_run_of_which_every_row_is_scored_and_nothing_changed_is_good_and_asks_for_nothing():
@@ -41,6 +41,21 @@ def test_what_changed_since_the_last_good_run_is_named_and_only_what_matters_sta
     assert report.verdict.kind == "warn"
     assert "this stands out: rows in \u221250.0 %, contract changed." in report.verdict.is_normal
     assert "`batch-scoring rollback reviews`" in report.next_steps[-1]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "stands_out"),
+    [
+        ("http://127.0.0.1:4000/azureml-demo", "http://127.0.0.1:5000/azureml-demo", []),
+        ("http://127.0.0.1:4000/azureml-demo", "http://127.0.0.1:4000/azureml", ["endpoint"]),
+        ("http://127.0.0.1:4000/azureml-demo", "https://gateway.example/azureml-demo", ["endpoint"]),
+        ("https://gateway.example:4000/azureml", "https://gateway.example:5000/azureml", ["endpoint"]),
+    ],
+)
+def test_another_endpoint_stands_out_but_not_another_port_of_the_embedded_default(before, now, stands_out):
+    report = report_of(known(endpoint=ENDPOINT.model_copy(update={"url": now}), last=last_good(endpoint=before)))
+
+    assert [change.name for change in report.changes if change.is_notable] == stands_out
 
 
 def test_a_gate_that_warns_is_in_the_verdict_and_comes_first():
