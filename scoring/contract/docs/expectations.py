@@ -142,14 +142,7 @@ _answers_of_rows("column_values.not_match_like_pattern_list", "like_pattern_list
 def evaluate(
     profile: Profile, rules: Sequence[Rule], contract: Contract, *, docs_dir: Path, run_name: str
 ) -> Evaluation:
-    """Run the contract's expectations on what a pass has counted, and write the Data Docs.
-
-    Args:
-        profile: The finished pass, duplicates included.
-        rules: All rules of the contract, in their order.
-        contract: Whose suite it is.
-        docs_dir: The pages come here, and the stored results under `results`; the last 50 runs stay in it.
-        run_name: The run in the pages; cut to 200 characters, all but ASCII letters, digits, `_` and `-` become `-`.
+    """Run the contract's expectations on what a pass has counted, and write the Data Docs: `asking.evaluate`, here.
 
     Raises:
         InputError: GX could not evaluate a rule.
