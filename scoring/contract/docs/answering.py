@@ -9,6 +9,7 @@ import threading
 import traceback
 from multiprocessing.connection import Connection
 
+from bes.errors import ScoringError
 from scoring.contract.docs.asking import Evaluation, Question
 from scoring.contract.rules.rules import rules_of
 
@@ -30,6 +31,9 @@ def _answer(asked: bytes) -> Evaluation | Exception:
         return evaluate(
             question.profile, rules, question.contract, docs_dir=question.docs_dir, run_name=question.run_name
         )
+    except ScoringError as error:
+        # Without its causes: what Great Expectations says may hold a cell that no log may show.
+        return error
     except Exception as error:  # noqa: BLE001 (raised where it was asked, which does not bring along where it began)
         error.add_note("".join(traceback.format_exception(error)))
         return error
