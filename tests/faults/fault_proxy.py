@@ -1,4 +1,5 @@
-"""A proxy in front of the gateway that answers calls with errors, or not at all: before their effect, or after it.
+"""A proxy before the gateway or a Prefect server that answers calls with errors, or not at all: before their effect, or
+after it.
 
 Whatever else comes is passed on as it is. Every call is kept, so that tests see what left the process.
 """
@@ -19,6 +20,7 @@ OPERATIONS = {
     "start": ("POST", re.compile(r"/jobs/[^/]+/start$")),
     "status": ("GET", re.compile(r"/jobs/[^/]+$")),
     "delete": ("DELETE", re.compile(r"/jobs/[^/]+$")),
+    "artifact": ("PATCH", re.compile(r"/artifacts/[^/]+$")),
 }
 
 MESSAGES = {
@@ -46,7 +48,7 @@ class Fault:
     """An error that some calls of an operation are answered with.
 
     Args:
-        operation: submit, start, status or delete.
+        operation: submit, start, status, delete, or Prefect's change of an artifact.
         status: Of the answer; 0 for a connection that breaks.
         when: `before` the call is passed on, so that it has no effect; or `after`, in place of the answer.
         retry_after: The header of that name; None for none.
@@ -160,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers += [] if fault.retry_after is None else [("Retry-After", fault.retry_after)]
         self._reply(status, headers, content)
 
-    do_GET = do_POST = do_DELETE = handle_any  # noqa: N815 (the standard library's names)
+    do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 (the standard library's names)
 
     def _reply(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
         self.send_response(status)
