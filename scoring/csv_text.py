@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from bes.errors import IntegrityError
+from scoring.contract.reading.byte_search import WINDOW_BYTES
 from scoring.contract.reading.dialect import MAX_RECORD_BYTES
 
 LINE_END: Final = "\r\n"
@@ -22,8 +23,6 @@ _MARKS: Final = b'",\r\n'
 """A cell that holds one of them is put into quotes."""
 _MARKED: Final = f"[{_MARKS.decode()}]"
 _EMPTY: Final = "^$"
-# As much as is copied at once in order to be searched: it stays in the processor's cache.
-_WINDOW_BYTES: Final = 256 * 1024
 
 # Arrow reads 32 blocks ahead, so they are small; it takes no record that is longer than a block.
 _BLOCK_BYTES: Final = 1024 * 1024
@@ -132,7 +131,7 @@ def _quoted(column: pa.Array, *, is_alone: bool) -> pa.Array:
 
 
 def _holds_one(text: memoryview, marks: bytes) -> bool:
-    windows = (bytes(text[start : start + _WINDOW_BYTES]) for start in range(0, len(text), _WINDOW_BYTES))
+    windows = (bytes(text[start : start + WINDOW_BYTES]) for start in range(0, len(text), WINDOW_BYTES))
     return any(mark in window for window in windows for mark in marks)
 
 

@@ -7,7 +7,7 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
 
 
@@ -26,8 +26,7 @@ class _LoadedAtFirstUse(importlib.abc.MetaPathFinder):
         return spec
 
 
-@contextmanager
-def loaded_at_first_use(*names: str) -> Iterator[None]:
+def loaded_at_first_use(*names: str) -> AbstractContextManager[None]:
     """Put off the loading of modules that are imported within the block.
 
     Nothing stays patched: the block's end takes the finder away, and a module that is still unloaded then is loaded
@@ -36,12 +35,7 @@ def loaded_at_first_use(*names: str) -> Iterator[None]:
     Args:
         names: Full names, such as `scipy.stats`.
     """
-    finder = _LoadedAtFirstUse(frozenset(names))
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
+    return _asked_first(_LoadedAtFirstUse(frozenset(names)))
 
 
 class _NotInstalled(importlib.abc.MetaPathFinder):
@@ -54,14 +48,17 @@ class _NotInstalled(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
 
 
-@contextmanager
-def as_if_not_installed(*names: str) -> Iterator[None]:
+def as_if_not_installed(*names: str) -> AbstractContextManager[None]:
     """Keep packages from being imported within the block, by this thread, unless they are loaded already.
 
     Args:
         names: Packages that those who import them can do without.
     """
-    finder = _NotInstalled(frozenset(names))
+    return _asked_first(_NotInstalled(frozenset(names)))
+
+
+@contextmanager
+def _asked_first(finder: importlib.abc.MetaPathFinder) -> Iterator[None]:
     sys.meta_path.insert(0, finder)
     try:
         yield
