@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(
                 options,
                 _INTERRUPTED,
-                "Interrupted. What was started is stopped; nothing was published. Run it again, and it goes on.",
+                "Interrupted. What was started is stopped; nothing was published. A run that is made again goes on.",
             )
 
 

@@ -79,3 +79,10 @@ def test_a_job_of_no_rows_is_refused(cli: RunCli):
     done = cli("plan", SAMPLE, "--contract", "book_reviews", "--rows-per-job", "0", environment={})
     assert done.returncode == 2
     assert "0 is not a positive number" in done.stderr
+
+
+def test_what_cannot_be_seen_without_a_web_service_is_not_said_to_be_missing(cli: RunCli):
+    done = cli("plan", SAMPLE, "--contract", "book_reviews", environment={})
+    assert done.returncode == 0, done.stderr
+    assert "unknown: no web service is set, whose runs would tell" in done.stdout
+    assert "is published" not in done.stdout
