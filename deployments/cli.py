@@ -25,7 +25,7 @@ from deployments.console import progress_on, say, show, summary_text
 from deployments.contract_cli import add_contract_commands
 from deployments.deploy_cli import add_deploy_command
 from deployments.embedded import environment_of, surroundings
-from deployments.flow_process import FlowParameters, run_flow, settings_problem
+from deployments.flow_process import FlowParameters, run_flow, settings_problem, system_problem
 from deployments.plan_cli import add_plan_command
 from deployments.requeue_cli import add_requeue_command
 from deployments.serve_cli import add_serve_commands
@@ -64,9 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         except OSError as error:
-            return _fail(
-                options, ConfigurationError.exit_code, f"{error.strerror}: {error.filename!r}. Check the path."
-            )
+            return _fail(options, ConfigurationError.exit_code, system_problem(error))
         except KeyboardInterrupt:
             return _fail(
                 options,

@@ -127,6 +127,12 @@ def settings_problem(error: ValidationError) -> str:
     return f"The setting {name} is wrong: {first['msg']}. Mend it and run again."
 
 
+def system_problem(error: OSError) -> str:
+    """What the system refuses, with the file that it names; it names none where a disk is full."""
+    where = repr(error.filename) if error.filename else f"a file below {str(RunSettings().data_dir)!r}"
+    return f"{error.strerror or error}: {where}. Check the path and the disk, then run again."
+
+
 def _main() -> None:
     # The parent may have been started with SIGINT ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -156,7 +162,7 @@ def _result(parameters: FlowParameters | RequeueParameters) -> FlowResult:
     except ValidationError as error:
         return FlowResult(error=settings_problem(error), exit_code=2)
     except OSError as error:
-        return FlowResult(error=f"{error.strerror}: {error.filename!r}. Check the path and the disk.", exit_code=2)
+        return FlowResult(error=system_problem(error), exit_code=2)
     except KeyboardInterrupt:
         return FlowResult(error="Interrupted.", exit_code=130)
     except Exception as error:  # noqa: BLE001 (told in one line; the run's page has the traceback)

@@ -21,6 +21,7 @@ from azure.storage.blob import ContainerClient
 from bes.client import BesClient
 from bes.protocol import JobStatus
 from bes.settings import EndpointSettings
+from deployments.flow_process import system_problem
 from service.declaration import feature_hashing_declaration, key_hash
 from tests.campaigns import sampled
 
@@ -404,6 +405,16 @@ def test_a_folder_that_cannot_be_made_and_a_device_for_an_input_are_named(
     assert endless.returncode == 2
     assert "'/dev/zero' is not a regular file" in endless.stderr
     assert "Traceback" not in blocked.stderr + endless.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the device that is always full is Linux's")
+def test_a_full_disk_is_told_with_the_folder_of_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BATCH_SCORING_RUN_DATA_DIR", str(tmp_path))
+    with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space") as caught:
+        full.write(b"x")
+
+    told = f"No space left on device: a file below {str(tmp_path)!r}. Check the path and the disk, then run again."
+    assert system_problem(caught.value) == told
 
 
 @pytest.mark.slow
