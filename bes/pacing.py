@@ -25,23 +25,30 @@ class PacingPlan:
         first_seconds: Before the first question, and no pause is shorter.
         longest_seconds: No pause is longer, so that a job that fails early or hangs is noticed.
         share: Each pause is this part of the time that the job has taken, while nothing foretells its end.
-        long_share: The same once such a pause has grown to `long_seconds`.
+        short_seconds: After the first question no such pause is shorter: just below the second of the loops that
+            clients of this service have, so that a job of some seconds costs no more calls and is not noticed later.
+        long_share: The same as `share` once such a pause has grown to `long_seconds`.
         long_seconds: See `long_share`.
-        early: A foretold end is looked for from this part of the expected run time before it; like jobs differ by as
-            much.
+        early: A foretold end is looked for from this part of the expected run time before it; like jobs differ by less
+            than half as much.
         near: Around it, each pause is this part of the expected run time, and at most `near_seconds`.
         near_seconds: See `near`.
+        fine_seconds: A pause around it may be as long as this, if that is no more than `fine` of the run time.
+        fine: See `fine_seconds`.
         jitter: Each pause is longer or shorter by up to this part, so that clients do not ask in step.
     """
 
     first_seconds: float = 0.3
     longest_seconds: float = 60.0
-    share: float = 0.25
-    long_share: float = 0.05
-    long_seconds: float = 10.0
-    early: float = 0.06
-    near: float = 0.02
+    share: float = 0.1
+    short_seconds: float = 0.97
+    long_share: float = 0.015
+    long_seconds: float = 14.0
+    early: float = 0.13
+    near: float = 0.015
     near_seconds: float = 5.0
+    fine_seconds: float = 0.8
+    fine: float = 0.2
     jitter: float = 0.1
 
 
@@ -117,12 +124,14 @@ class Pacing:
     def _wanted(self, track: _Track, expected: float | None, now: float) -> float:
         plan, waited = self._plan, now - track.since
         if expected is None:
-            return self._unforetold(waited)
-        first = (1 - plan.early) * expected
+            return max(self._unforetold(waited), plan.short_seconds if waited else 0.0)
+        near = self._near(expected)
+        # The middle of the first of the stretches into which the pauses divide the time of the end.
+        first = (1 - plan.early) * expected + near / 2
         if track.running_since is None:
             # Should it begin this moment, it still takes that long.
             return max(first, self._unforetold(waited))
-        ran, near = now - track.running_since, self._near(expected)
+        ran = now - track.running_since
         return first - ran if first - ran > near else max(near, self._unforetold(ran - expected))
 
     def _unforetold(self, seconds: float) -> float:
@@ -131,7 +140,8 @@ class Pacing:
         return min(plan.share * seconds, max(plan.long_seconds, plan.long_share * seconds))
 
     def _near(self, expected: float) -> float:
-        return min(self._plan.near * expected, self._plan.near_seconds)
+        plan = self._plan
+        return min(max(plan.near * expected, min(plan.fine * expected, plan.fine_seconds)), plan.near_seconds)
 
     def _age_seconds(self, state: JobState) -> float:
         start = moment_of(state.start_time)
