@@ -20,8 +20,7 @@ from bes.protocol import BlobReference
 from bes.settings import StorageSettings
 from bes.storage_access import References, address_of, connect
 from bes.storage_errors import storage_errors
-from bes.transfers import until_whole
-from bes.uploads import Content, Sent, digest_of, staged_of, upload_new
+from bes.uploads import Content, Sent, digest_of, upload_new
 
 logger = logging.getLogger(__name__)
 
@@ -105,14 +104,7 @@ class BlobStore:
             IntegrityError: The name holds other content.
         """
         with self._converted(name):
-            blob = self._container.get_blob_client(name)
-            staged = staged_of(blob)
-            # Asked first, since blocks would be sent in vain before the storage says that the name is taken.
-            is_there = staged is not None and until_whole(blob.exists, name)
-            if is_there:
-                sent = self._same(blob, content)
-            else:
-                sent = self._new(blob, content, content_type, staged or frozenset())
+            sent = self._sent(self._container.get_blob_client(name), content, content_type)
         return StoredBlob(name=name, size_bytes=sent.size_bytes, sha256=sent.sha256)
 
     def download(self, name: str, path: Path, *, for_good: bool = True) -> StoredBlob:
@@ -127,12 +119,8 @@ class BlobStore:
             IntegrityError: It is not what was uploaded, going by the SHA-256 in its metadata, if any.
         """
         with self._converted(name), replacing(path, for_good=for_good) as part:
-            blob = self._container.get_blob_client(name)
-            there = until_whole(blob.get_blob_properties, name)
-            digest = download_to(part, blob, there)
+            digest = download_to(part, self._container.get_blob_client(name))
             size_bytes = part.stat().st_size
-            if size_bytes != there.size:
-                raise IntegrityError(f"{name!r} came home with {size_bytes} of {there.size} bytes.", "Run again.")
         return StoredBlob(name=name, size_bytes=size_bytes, sha256=digest)
 
     def input_reference(self, name: str, *, lifetime: timedelta) -> BlobReference:
@@ -144,15 +132,12 @@ class BlobStore:
         # A blob of several blocks cannot be committed with `create` alone.
         return self._references.reference(name, BlobSasPermissions(create=True, write=True), lifetime)
 
-    def _new(self, blob: BlobClient, content: Content, content_type: str, staged: frozenset[str]) -> Sent:
+    def _sent(self, blob: BlobClient, content: Content, content_type: str) -> Sent:
         try:
-            return upload_new(blob, content, content_type=content_type, staged=staged)
+            return upload_new(blob, content, content_type=content_type)
         except ResourceExistsError:
-            # A lost answer to our own upload, or somebody else's blob: the content tells.
-            return self._same(blob, content)
-
-    def _same(self, blob: BlobClient, content: Content) -> Sent:
-        sent = digest_of(content)
+            # An upload of ours, or somebody else's blob: the content tells.
+            sent = digest_of(content)
         if (blob.get_blob_properties().metadata or {}).get("sha256") != sent.sha256:
             raise IntegrityError(
                 f"The blob {blob.blob_name!r} exists with other content.",

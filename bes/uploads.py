@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, ContentSettings
 
 from bes.blocks import each_block
@@ -66,23 +66,13 @@ def digest_of(content: Content) -> Sent:
     return Sent(size_bytes=size, sha256=digest.hexdigest())
 
 
-def staged_of(blob: BlobClient) -> frozenset[str] | None:
-    """Ids of the blocks that an upload has staged and not committed; None where there is neither a block nor a blob."""
-    try:
-        _, uncommitted = until_whole(partial(blob.get_block_list, "uncommitted"), blob.blob_name)
-    except ResourceNotFoundError:
-        return None
-    return frozenset(str(block.id) for block in uncommitted)
-
-
-def upload_new(blob: BlobClient, content: Content, *, content_type: str, staged: frozenset[str]) -> Sent:
-    """Make a blob, with the SHA-256 of its content in its metadata.
+def upload_new(blob: BlobClient, content: Content, *, content_type: str) -> Sent:
+    """Make a blob, with the SHA-256 of its content in its metadata. Blocks that are staged are not sent again.
 
     Args:
         blob: The name must not be taken.
         content: Held are some four blocks more than are sent at a time.
         content_type: Of the blob.
-        staged: Blocks that are there, and are not sent again.
 
     Raises:
         ResourceExistsError: The name is taken.
@@ -90,8 +80,10 @@ def upload_new(blob: BlobClient, content: Content, *, content_type: str, staged:
     blocks = _blocks(content())
     first, second = next(blocks, b""), next(blocks, None)
     if second is None:
-        # One request, where three would do the same.
+        # One request, where four would do the same.
         return _put(blob, first, content_type)
+    # Asked first, since blocks would be sent in vain before the storage says that the name is taken.
+    staged = _staged_of(blob)
     blocks = chain([first, second], blocks)
     del first, second
     try:
@@ -100,7 +92,18 @@ def upload_new(blob: BlobClient, content: Content, *, content_type: str, staged:
         if getattr(error, "error_code", None) != "InvalidBlockList":
             raise
         # The storage has lost a block that it had staged.
-        return _Upload(blob, staged_of(blob) or frozenset()).of(_blocks(content()), content_type)
+        return _Upload(blob, _staged_of(blob)).of(_blocks(content()), content_type)
+
+
+def _staged_of(blob: BlobClient) -> frozenset[str]:
+    """Ids of the blocks that an upload has staged and not committed."""
+    try:
+        _, uncommitted = until_whole(partial(blob.get_block_list, "uncommitted"), blob.blob_name)
+    except ResourceNotFoundError:
+        return frozenset()
+    if until_whole(blob.exists, blob.blob_name):
+        raise ResourceExistsError(f"The blob {blob.blob_name!r} exists.")
+    return frozenset(str(block.id) for block in uncommitted)
 
 
 def _put(blob: BlobClient, content: bytes, content_type: str) -> Sent:

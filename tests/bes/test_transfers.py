@@ -68,8 +68,9 @@ def test_a_download_that_is_cut_goes_on_with_what_was_not_whole(
 
     assert (tmp_path / "target").read_bytes() == content
     asked = [one.what.partition("bytes=")[2] for one in proxy.of("GET", f"{NAME} bytes=")]
-    assert sorted(int(one.partition("-")[0]) // MIB for one in set(asked)) == [4 * number for number in range(9)]
-    assert len(asked) == 9 + 1
+    begins = sorted(int(one.partition("-")[0]) for one in set(asked))
+    assert begins == [0, *(256 * 1024 + 4 * MIB * number for number in range(9))]
+    assert len(asked) == 10 + 1
     assert len(proxy.met) == 1
 
 
@@ -89,12 +90,33 @@ def test_a_blob_that_arrives_broken_is_fetched_again(
     assert len(proxy.met) == 3
 
 
+def test_a_blob_whose_digest_differs_is_fetched_again_with_each_range_checked(
+    store: BlobStore, proxy: StorageProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    content = write(tmp_path / "source", 6 * MIB)
+    store.upload(content_of(tmp_path / "source"), NAME)
+    # Both of its further ranges, and one of them once more.
+    proxy.arm("GET", f"{NAME} bytes=[1-9]", times=3, flip_at=1000)
+    store.download(NAME, tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == content
+    assert "did not arrive as it was sent, and is fetched again" in caplog.text
+    checked = [one for one in proxy.of("GET", f"{NAME} bytes=[1-9]") if "x-ms-range-get-content-md5" in one.headers]
+    assert len(checked) == 2 + 1
+
+
+def test_a_small_blob_costs_one_request_each_way(store: BlobStore, proxy: StorageProxy, tmp_path: Path):
+    write(tmp_path / "source", 5000)
+    store.upload(content_of(tmp_path / "source"), NAME)
+    store.download(NAME, tmp_path / "target")
+    assert [one.method for one in proxy.requests if NAME in one.what] == ["PUT", "GET"]
+
+
 def test_a_blob_that_never_arrives_whole_is_an_outage_and_leaves_no_file(
     store: BlobStore, proxy: StorageProxy, tmp_path: Path
 ):
     write(tmp_path / "source", 5000)
     store.upload(content_of(tmp_path / "source"), NAME)
-    proxy.arm("GET", f"{NAME} bytes=", times=1 + 4, flip_at=1000)
+    proxy.arm("GET", f"{NAME} bytes=", times=4, flip_at=1000)
     with pytest.raises(Unavailable, match="MD5 mismatch"):
         store.download(NAME, tmp_path / "target")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
@@ -168,10 +190,11 @@ def test_the_last_blocks_of_an_upload_are_short(store: BlobStore, proxy: Storage
 
 def test_a_new_blob_costs_one_question_before_its_content(store: BlobStore, proxy: StorageProxy, tmp_path: Path):
     write(tmp_path / "source", 10 * MIB)
+    proxy.arm("GET", f"{NAME}.*comp=blocklist", status=503)
     store.upload(content_of(tmp_path / "source"), NAME)
     asked = [one.method for one in proxy.requests if NAME in one.what]
-    assert asked[0] == "GET"
-    assert set(asked[1:]) == {"PUT"}
+    assert asked[:2] == ["GET", "GET"], "the one that failed, and the one that is repeated"
+    assert set(asked[2:]) == {"PUT"}
 
 
 @pytest.mark.parametrize("pieces", [[], [b""], [b"abc", b""], [b"", b"abc", b"", b"de"]])

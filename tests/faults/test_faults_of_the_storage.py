@@ -31,8 +31,6 @@ READS = [
     ("GET", r"/run\.json$|/run\.json "),
     ("GET", r"comp=list"),
     ("GET", r"/output/00002-a1\.csv"),
-    ("HEAD", r"/output/00001-a1\.csv"),
-    ("GET", r"/input/00002\.csv.*comp=blocklist"),
 ]
 
 
