@@ -59,10 +59,16 @@ def connect(settings: StorageSettings, options: dict[str, Any]) -> BlobServiceCl
 def _transport(options: dict[str, Any]) -> RequestsTransport:
     """The SDK's own, but for the number of connections that are kept."""
     session = requests.Session()
+    # The SDK signs requests itself; requests would replace that by a password of ~/.netrc, which it looks up each time.
+    session.auth = _as_signed
     never = Retry(total=False, redirect=False, raise_on_status=False)  # It repeats on its own.
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=_KEPT_CONNECTIONS, max_retries=never))
     return RequestsTransport(session=session, connection_data_block_size=LARGEST_PIECE_BYTES, **options)
+
+
+def _as_signed(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def address_of(service: BlobServiceClient) -> str:

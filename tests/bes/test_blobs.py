@@ -215,6 +215,15 @@ def test_a_wrong_key_is_denied_and_not_shown(azurite, settings, source, key):
     assert key not in "".join(traceback.format_exception(caught.value))
 
 
+def test_a_password_of_netrc_does_not_replace_the_signature(settings, source, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with BlobStore(settings) as store:
+        store.ensure_container()
+        assert store.upload(content_of(source), NAME).size_bytes == source.stat().st_size
+
+
 def test_no_connection_string_is_a_setting_to_make():
     with pytest.raises(ConfigurationError, match="BATCH_SCORING_STORAGE_CONNECTION_STRING"):
         BlobStore(StorageSettings(connection_string=None))
