@@ -25,7 +25,14 @@ from deployments.console import progress_on, say, show, summary_text
 from deployments.contract_cli import add_contract_commands
 from deployments.deploy_cli import add_deploy_command
 from deployments.embedded import environment_of, surroundings
-from deployments.flow_process import FlowParameters, run_flow, settings_problem, system_problem
+from deployments.flow_process import (
+    INTERRUPTED,
+    INTERRUPTED_CODE,
+    FlowParameters,
+    run_flow,
+    settings_problem,
+    system_problem,
+)
 from deployments.plan_cli import add_plan_command
 from deployments.requeue_cli import add_requeue_command
 from deployments.serve_cli import add_serve_commands
@@ -42,8 +49,6 @@ SAMPLE_CONTRACT = _DATA / "contracts" / "book_reviews.yaml"
 SAMPLE_ROWS_PER_JOB = 250
 """Small, so that the demo shows several jobs side by side."""
 _JSON_KEYS = [name for name in RunSummary.model_fields if name != "data_docs"]
-_INTERRUPTED = 130
-"""Exit code of a program ended by Ctrl-C, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,11 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _fail(options, ConfigurationError.exit_code, system_problem(error))
         except KeyboardInterrupt:
-            return _fail(
-                options,
-                _INTERRUPTED,
-                "Interrupted. What was started is stopped; nothing was published. A run that is made again goes on.",
-            )
+            return _fail(options, INTERRUPTED_CODE, INTERRUPTED)
 
 
 def _take_interrupts() -> None:
@@ -157,7 +158,7 @@ def _score(options: argparse.Namespace, parameters: FlowParameters, *, use_setti
     with surroundings(use_settings=use_settings, with_prefect=True) as chosen:
         result = run_flow(parameters, environment=environment_of(chosen), verbose=options.verbose)
     if result.summary is None:
-        return _fail(options, result.exit_code, result.error or "")
+        return _fail(options, result.exit_code, result.error or "", report=result.report)
     as_json = result.summary.model_dump_json(exclude={"data_docs"})
     show(as_json if options.json else summary_text(result.summary))
     return 0
@@ -195,10 +196,14 @@ def _rrs(options: argparse.Namespace) -> int:
     return 0
 
 
-def _fail(options: argparse.Namespace, exit_code: int, message: str) -> int:
+def _fail(options: argparse.Namespace, exit_code: int, message: str, *, report: Path | None = None) -> int:
     say(f"error: {message}")
+    known = {"status": "failed", "error": message}
+    if report is not None:
+        say(f"report: {report}")
+        known["report"] = str(report)
     if options.json:
-        show(json.dumps({**dict.fromkeys(options.json_keys), "status": "failed", "error": message}))
+        show(json.dumps({**dict.fromkeys(options.json_keys), **known}))
     return exit_code
 
 

@@ -12,11 +12,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Coroutine
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from bes.errors import ScoringError
+from bes.errors import ConfigurationError, ScoringError
 from bes.redaction import redact
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.console import progress_on
@@ -24,11 +25,16 @@ from deployments.processes import Environment, start_apart
 from scoring.contract.docs.asking import begin_evaluator
 from scoring.gates.settings import GateSettings
 from scoring.late_imports import without_garbage_collection
+from scoring.report.naming import named_report
 from scoring.requeue.summary import RequeueSummary
 from scoring.settings import RunSettings
 from scoring.summary import RunSummary
 
 _SETTINGS = (EndpointSettings, StorageSettings, RunSettings, GateSettings)
+
+INTERRUPTED = "Interrupted. What was started is stopped; nothing was published. A run that is made again goes on."
+INTERRUPTED_CODE = 130
+"""Exit code of a program ended by Ctrl-C, as shells have it."""
 
 _CANCEL_SECONDS = 60.0
 """An interrupted run cancels its jobs, and Prefect sends its last events; then it is killed."""
@@ -60,13 +66,14 @@ class RequeueParameters(BaseModel):
 
 
 class FlowResult(BaseModel):
-    """What came of it: a summary, or an error with its exit code."""
+    """What came of it: a summary, or an error with its exit code and the report of the run, where one was written."""
 
     model_config = ConfigDict(frozen=True)
 
     summary: RequeueSummary | RunSummary | None = None
     error: str | None = None
     exit_code: int = 0
+    report: Path | None = None
 
 
 _PARAMETERS: TypeAdapter[FlowParameters | RequeueParameters] = TypeAdapter(FlowParameters | RequeueParameters)
@@ -75,8 +82,7 @@ _PARAMETERS: TypeAdapter[FlowParameters | RequeueParameters] = TypeAdapter(FlowP
 def run_flow(parameters: FlowParameters | RequeueParameters, *, environment: Environment, verbose: bool) -> FlowResult:
     """Run the flow to its end; progress goes to this process's standard error.
 
-    Raises:
-        KeyboardInterrupt: This process was interrupted before the run was published; its jobs are cancelled.
+    When this process is interrupted before the run is published, its jobs are cancelled, and the result says so.
     """
     command = [sys.executable, "-m", "deployments.flow_process", *(["--verbose"] if verbose else [])]
     process = start_apart(
@@ -87,7 +93,7 @@ def run_flow(parameters: FlowParameters | RequeueParameters, *, environment: Env
     except KeyboardInterrupt:
         result = _result_of(_interrupt(process), process)
         if result.summary is None and process.returncode == 0:
-            raise
+            return FlowResult(error=INTERRUPTED, exit_code=INTERRUPTED_CODE, report=result.report)
         return result
     except BaseException:
         process.kill()
@@ -157,19 +163,24 @@ def _result(parameters: FlowParameters | RequeueParameters) -> FlowResult:
             summary = asyncio.run(flow(**parameters.model_dump()))
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    except ScoringError as error:
-        return FlowResult(error=str(error), exit_code=error.exit_code)
-    except ValidationError as error:
-        return FlowResult(error=settings_problem(error), exit_code=2)
-    except OSError as error:
-        return FlowResult(error=system_problem(error), exit_code=2)
-    except KeyboardInterrupt:
-        return FlowResult(error="Interrupted.", exit_code=130)
-    except Exception as error:  # noqa: BLE001 (told in one line; the run's page has the traceback)
-        return FlowResult(
-            error=f"Unexpected {type(error).__name__}: {redact(str(error))}. See the run's page.", exit_code=1
-        )
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (told in one line; the run's page has the traceback)
+        text, exit_code = _in_words(error)
+        return FlowResult(error=text, exit_code=exit_code, report=named_report(error))
     return FlowResult(summary=summary)
+
+
+def _in_words(error: BaseException) -> tuple[str, int]:
+    """What ended the flow, and the exit code."""
+    match error:
+        case ScoringError():
+            return str(error), error.exit_code
+        case ValidationError():
+            return settings_problem(error), ConfigurationError.exit_code
+        case OSError():
+            return system_problem(error), ConfigurationError.exit_code
+        case KeyboardInterrupt():
+            return INTERRUPTED, INTERRUPTED_CODE
+    return f"Unexpected {type(error).__name__}: {redact(str(error))}. See the run's page.", 1
 
 
 def _flow_of(parameters: FlowParameters | RequeueParameters) -> Callable[..., Coroutine[Any, Any, Any]]:

@@ -18,6 +18,7 @@ from scoring.open_run import OpenRun
 from scoring.plan import Outcome, RunPlan
 from scoring.publishing import fetch_published, publish_run
 from scoring.report.model import Lane, RunReport
+from scoring.report.naming import name_report
 from scoring.report.occasions import (
     read_last_good,
     report_of_failed,
@@ -63,13 +64,17 @@ def _tell(manifest: Manifest, run: OpenRun) -> None:
 # Not cached: it writes files.
 @task(task_run_name="write failure report", cache_policy=NO_CACHE)
 def leave_failure(plan: RunPlan, run: OpenRun | None, connections: Connections, error: BaseException) -> None:
-    """The evidence of a run that published nothing: what was known by then, the error, and what to do next."""
+    """The evidence of a run that published nothing: what was known by then, the error, and what to do next.
+
+    The error names the report that was written.
+    """
     with _only_logged("the evidence of the failure could not be written"):
         last, is_known = read_last_good(connections.storage, plan.contract, plan.run_key, error)
         report = report_of_failed(plan, run, connections.endpoint, error, last=last, is_last_known=is_known)
         # Who met a run that another process holds does not write in its place.
         if run is not None or not isinstance(error, Conflict):
             write_report(report, plan.folder.report)
+            name_report(error, plan.folder.report)
         lanes = report.timeline.lanes if report.timeline else ()
         leave_artifacts(report, [_job_of_lane(lane) for lane in lanes], _places(plan))
 
@@ -90,6 +95,7 @@ def leave_refusal(contract: str, work: Work | None, connections: Connections, er
         last, is_known = read_last_good(connections.storage, work.contract.name, work.run_key, error)
         report = report_of_refused(work, connections.endpoint, error, last=last, is_last_known=is_known)
         write_report(report, work.folder.report)
+        name_report(error, work.folder.report)
         leave_artifacts(report, (), {"report": work.folder.report})
 
 

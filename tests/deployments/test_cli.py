@@ -37,6 +37,14 @@ def write(tmp_path: Path, content: str | bytes, name: str = "extract.csv") -> st
     return str(path)
 
 
+def report_named_last(progress: str) -> str:
+    """The report that the last line for people names; it is there."""
+    label, _, path = progress.splitlines()[-1].partition(": ")
+    assert label == "report"
+    assert Path(path).is_file()
+    return path
+
+
 def left_over(tmp_path: Path) -> list[str]:
     """Results of a run that must not have any."""
     runs = tmp_path / "runs"
@@ -120,6 +128,7 @@ def test_input_that_cannot_be_scored_ends_in_one_line_and_exit_code_2(
         assert name in error
     result = json.loads(done.stdout)
     assert (result["status"], result["predictions"], result["error"]) == ("failed", None, error.removeprefix("error: "))
+    assert result["report"] == report_named_last(done.stderr)
     assert left_over(tmp_path) == []
 
 
@@ -196,6 +205,7 @@ def test_a_job_that_fails_ends_the_run_with_the_services_words(
     (error,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert "refuses each of the 2 rows" in error
     assert "Col2" in error
+    assert "refuses each of the 2 rows" in Path(report_named_last(done.stderr)).read_text()
     assert "Traceback" not in done.stderr
     assert left_over(tmp_path) == []
 
@@ -247,6 +257,7 @@ def test_a_gate_ends_a_run_with_3_and_with_a_warning_the_same_run_is_published_w
     assert answer["status"] == "failed"
     assert "'Col2_HashingFeature.0' has the same value in all of 3 rows (3, at most 2)." in answer["error"]
     assert "--gate constant_output=warn" in answer["error"]
+    assert answer["report"] == report_named_last(stopped.stderr)
     assert left_over(tmp_path) == []
     (evidence,) = tmp_path.glob("runs/*/gates.json")
 
@@ -355,7 +366,9 @@ def test_a_run_that_is_interrupted_while_its_jobs_wait_cancels_them_at_the_servi
         _, rest = run.communicate(timeout=60)
 
     assert run.returncode == 130, rest
+    assert "error: Interrupted." in rest
     assert "Traceback" not in rest
+    assert "was interrupted" in Path(report_named_last(rest)).read_text()
     assert [entry["fault"]["kind"] for entry in faults.served()] == ["queue"]
     with BesClient(endpoint) as client:
         assert client.status(job_id).status is JobStatus.CANCELLED
