@@ -128,7 +128,10 @@ def judge_failure(run: OpenRun, job: Job, state: JobState) -> None:
 
 
 def cancel_jobs(run: OpenRun, client: BesClient, *, cause: str) -> int:
-    """Cancel the jobs of a run that has been given up; how many could not be cancelled and may still run."""
+    """Cancel the jobs of a run that has been given up; how many could not be cancelled and may still run.
+
+    One that has ended meanwhile stays as it ended.
+    """
     n_left = 0
     for journal in run.journals():
         with journal.lock:
@@ -141,7 +144,8 @@ def cancel_jobs(run: OpenRun, client: BesClient, *, cause: str) -> int:
                 logger.warning("job %s could not be cancelled and may still run: %s", last.job_id, error)
                 n_left += 1
                 continue
-            logger.info("cancelled job %s of %s", last.job_id, journal.shard.label)
+            # It may have ended a moment before, which the answer does not tell and its poller may.
+            logger.info("told the web service to cancel job %s of %s", last.job_id, journal.shard.label)
             _note_cancelled(journal, cause)
     return n_left
 

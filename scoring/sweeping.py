@@ -205,7 +205,9 @@ class _Sweeper:
         if not attempt.state.may_live or attempt.job_id is None:
             return attempt
         self._client.delete(attempt.job_id)
-        logger.info("cancelled job %s of the abandoned run %s", attempt.job_id, self._journal.run_key)
+        logger.info(
+            "told the web service to cancel job %s of the abandoned run %s", attempt.job_id, self._journal.run_key
+        )
         ended = {"state": AttemptState.CANCELLED, "cause": "the run was abandoned", "ended_at": datetime.now(UTC)}
         return attempt.model_copy(update=ended)
 
