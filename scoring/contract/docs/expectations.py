@@ -42,13 +42,17 @@ with (
     import great_expectations as gx
     import pandas as pd
     from great_expectations.core.expectation_suite import ExpectationSuite
-    from great_expectations.core.expectation_validation_result import expectationSuiteValidationResultSchema
+    from great_expectations.core.expectation_validation_result import (
+        ExpectationValidationResult,
+        expectationSuiteValidationResultSchema,
+    )
     from great_expectations.core.run_identifier import RunIdentifier
     from great_expectations.data_context.store.validation_results_store import ValidationResultsStore
     from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
     from great_expectations.datasource.fluent.pandas_datasource import PandasDatasource
     from great_expectations.exceptions.exceptions import MetricResolutionError
     from great_expectations.execution_engine.pandas_execution_engine import PandasExecutionEngine
+    from great_expectations.expectations.core.expect_column_values_to_be_null import ExpectColumnValuesToBeNull
     from great_expectations.expectations.expectation import Expectation
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
     from great_expectations.expectations.metrics.map_metric_provider.column_condition_partial import (
@@ -57,10 +61,12 @@ with (
     from great_expectations.expectations.metrics.map_metric_provider.column_map_metric_provider import (
         ColumnMapMetricProvider,
     )
+    from great_expectations.render.components import LegacyDiagnosticRendererType
     from great_expectations.render.renderer.page_renderer import (
         ExpectationSuitePageRenderer,
         ValidationResultsPageRenderer,
     )
+    from great_expectations.render.renderer.renderer import renderer
     from great_expectations.render.view.view import DefaultJinjaPageView
     from great_expectations.validator.metric_configuration import MetricConfiguration
 
@@ -120,6 +126,21 @@ class UnstoredResults(ValidationResultsStore):
     def serialize(self, value: object) -> str:  # noqa: ARG002
         """Return nothing to keep."""
         return ""
+
+
+class ExpectRecordsToBeReadable(ExpectColumnValuesToBeNull):
+    """What GX has no expectation for, counted as cells that must be empty; of those its page would show a share."""
+
+    @classmethod
+    @renderer(renderer_type=LegacyDiagnosticRendererType.OBSERVED_VALUE)
+    def _diagnostic_observed_value_renderer(
+        cls,
+        configuration: ExpectationConfiguration | None = None,  # noqa: ARG003
+        result: ExpectationValidationResult | None = None,
+        runtime_configuration: dict[str, Any] | None = None,  # noqa: ARG003
+        **_: object,
+    ) -> str:
+        return cls._get_observed_value_from_evr(result=result)
 
 
 def _answers_of_rows(metric: str, *arguments: str) -> None:
@@ -185,7 +206,7 @@ def validate(profile: Profile, rules: Sequence[Rule], contract: Contract, *, run
 
 
 _STRUCTURE: Final[dict[str, Any]] = {
-    "type": "expect_column_values_to_be_null",
+    "type": "expect_records_to_be_readable",
     "kwargs": {"column": RECORD_STRUCTURE, "row_condition": ALL_RECORDS, "condition_parser": "pandas"},
     "severity": "critical",
     "description": "every record must be readable: as many cells as columns, sound quoting, UTF-8",
