@@ -9,6 +9,8 @@ class RunSummary(BaseModel):
     """The result of a run. Paths are absolute and exist.
 
     Args:
+        n_jobs: Jobs for the input whose outputs are its result, as the manifest lists them: one for each shard, or part
+            of one, that is scored. Jobs in vain and that of the golden rows are not among them.
         report: None for versions of releases that wrote none.
     """
 

@@ -85,6 +85,7 @@ def leave_error(dataset: str, what: str, next_step: str) -> None:
 def summary(report: RunReport, places: Places) -> str:
     """The run on one page, in Markdown."""
     books, failure = report.books, report.failure
+    n_in_vain = report.timeline.n_jobs_in_vain if report.timeline else 0
     lines = [
         ("rows in", count(books.n_input)),
         ("scored", count(books.n_scored)),
@@ -92,7 +93,8 @@ def summary(report: RunReport, places: Places) -> str:
         ("of them refused by the web service", count(books.n_refused)),
         ("failed", count(books.n_failed)),
         *([("not scored yet", count(books.n_open))] if failure else []),
-        ("jobs", count(report.timeline.n_lanes + report.timeline.n_retries) if report.timeline else UNKNOWN),
+        ("jobs for the input", count(report.timeline.n_jobs) if report.timeline else UNKNOWN),
+        *([("jobs in vain", count(n_in_vain))] if n_in_vain else []),
         ("duration", seconds(report.duration_seconds)),
     ]
     table = "\n".join(f"| {name} | {value} |" for name, value in lines)

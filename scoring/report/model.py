@@ -112,6 +112,8 @@ class Timeline:
         n_lanes: All that there are.
         n_halved: Shards and parts that were scored in halves.
         n_retries: Attempts beyond the first.
+        n_jobs: As in the summary of a run; while it is not published, with those that may still come home.
+        n_jobs_in_vain: Beside them, also those of earlier executions and those that a lost answer may have left.
         home: Seconds, and rows that had come home by then.
     """
 
@@ -121,6 +123,8 @@ class Timeline:
     n_lanes: int
     n_halved: int
     n_retries: int
+    n_jobs: int
+    n_jobs_in_vain: int
     home: tuple[tuple[float, int], ...]
 
 

@@ -48,7 +48,8 @@ def timeline_of(stories: Iterable[ShardStory], *, session: str, ended_at: dateti
     tried = sorted((story for story in stories if story.attempts), key=lambda story: (story.first_row, story.number))
     if not tried:
         return None
-    mine = [attempt for story in tried for attempt in story.attempts if attempt.session == session]
+    attempts = [attempt for story in tried for attempt in story.attempts]
+    mine = [attempt for attempt in attempts if attempt.session == session]
     began_at = min((attempt.intent_at for attempt in mine), default=ended_at)
     lanes = [_lane(story, session, began_at, ended_at) for story in tried]
     return Timeline(
@@ -58,6 +59,8 @@ def timeline_of(stories: Iterable[ShardStory], *, session: str, ended_at: dateti
         n_lanes=len(lanes),
         n_halved=sum(lane.state == Verdict.HALVED for lane in lanes),
         n_retries=sum(len(story.attempts) - 1 for story in tried),
+        n_jobs=sum(attempt.job_id is not None and not attempt.state.is_over for attempt in attempts),
+        n_jobs_in_vain=sum(attempt.was_spent for attempt in attempts),
         home=_home(tried, began_at),
     )
 

@@ -199,6 +199,9 @@ def test_a_run_leaves_progress_summary_tables_and_links_under_keys_of_its_datase
     assert re.fullmatch(r"\d+ of \d+ jobs, 8 of 8 rows", progress["description"])
     summary = artifacts["book-reviews-summary"]["data"]
     assert "| quarantined | 2 |" in summary
+    n_jobs = len(json.loads((runs.poisoned.page.parent / "manifest.json").read_text())["jobs"])
+    assert f"| jobs for the input | {n_jobs} |" in summary
+    assert f"<dt>Jobs for the input</dt><dd>{n_jobs} <small>and " in runs.poisoned.html
     assert f"`batch-scoring requeue {runs.poisoned.page.parent.name} --fixed COPY`" in summary
     table = json.loads(artifacts["book-reviews-quarantine"]["data"])
     assert {(line["rule"], line["column"], line["rows"]) for line in table} == {

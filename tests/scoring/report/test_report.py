@@ -8,6 +8,7 @@ from scoring.manifest import GateResult
 from scoring.output_profile import OutputProfile
 from scoring.report.gathering import failure_of, report_of
 from scoring.report.model import Segment
+from scoring.report.page import as_html
 from tests.scoring.report.knowns import ENDPOINT, at, attempt, books, column, known, last_good, story
 
 
@@ -139,6 +140,25 @@ def test_retries_and_halved_shards_are_counted_and_said():
     assert (timeline.n_retries, timeline.n_halved) == (1, 1)
     assert [segment.is_lost for segment in timeline.lanes[0].segments] == [True] * 4 + [False] * 4
     assert timeline.home[-1][1] == 150
+
+
+def test_jobs_are_those_that_count_and_what_was_in_vain_stands_beside_them():
+    lost = attempt(state=AttemptState.FAILED).model_copy(update={"job_id": None, "orphan_possible": True})
+    unsent = attempt(state=AttemptState.CANCELLED).model_copy(update={"job_id": None})
+    yesterday = attempt(begin=-86400, state=AttemptState.CANCELLED, session="before")
+    stories = [
+        story("0", lost, attempt(number=2, begin=10)),
+        story("1", unsent, attempt(number=2, begin=10), first_row=100),
+        story("2", yesterday, attempt(number=2), first_row=200),
+        story("3", attempt(state=AttemptState.FAILED, verdict=Verdict.HALVED), first_row=300),
+        story("3-0", attempt(begin=9), first_row=300, n_rows=50),
+        story("3-1", attempt(begin=9, state=AttemptState.FAILED, verdict=Verdict.REFUSED), first_row=350, n_rows=1),
+    ]
+    report = report_of(known(stories=stories, ended_at=at(20)))
+
+    assert report.timeline is not None
+    assert (report.timeline.n_jobs, report.timeline.n_jobs_in_vain) == (4, 4)
+    assert "<dt>Jobs for the input</dt><dd>4 <small>and 4 in vain</small></dd>" in as_html(report)
 
 
 def test_what_an_earlier_execution_did_is_told_and_does_not_stretch_the_timeline():
