@@ -56,7 +56,8 @@ def summary_text(summary: RunSummary) -> str:
         ("Data Docs", str(summary.data_docs)),
         *([("report", str(summary.report))] if summary.report else []),
     ]
-    lines = [f"Run {summary.run_key} is {summary.status}: every row is accounted for.", ""]
+    how = "was published before, and nothing was scored" if summary.published_before else f"is {summary.status}"
+    lines = [f"Run {summary.run_key} {how}: every row is accounted for.", ""]
     return "\n".join(lines + [f"  {name:<12} {value}" for name, value in rows])
 
 

@@ -64,5 +64,6 @@ def _requeue(options: argparse.Namespace) -> int:
 
 def _in_words(summary: RequeueSummary) -> str:
     refused = f", {summary.n_refused_again:,} refused again" if summary.n_refused_again else ""
-    requeued = f"{summary.n_requeued:,} mended rows scored{refused}; published as {summary.published}."
+    before = " before" if summary.published_before else ""
+    requeued = f"{summary.n_requeued:,} mended rows scored{refused}; published{before} as {summary.published}."
     return f"{summary_text(summary)}\n\n{requeued}"

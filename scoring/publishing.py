@@ -149,7 +149,7 @@ def fetch_published(run: OpenRun) -> Manifest:
     fetch_predictions(run.store, folder, manifest, plan.folder.predictions)
     run.store.download(f"{folder}/{QUARANTINE}", plan.folder.quarantine)
     fetch_report(run.store, folder, plan.folder.report)
-    logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
+    logger.info("fetched %d rows, published before, to %s", manifest.n_scored, plan.folder.predictions)
     return _at_home(manifest, plan)
 
 

@@ -9,6 +9,7 @@ class RunSummary(BaseModel):
     """The result of a run. Paths are absolute and exist.
 
     Args:
+        published_before: Nothing was scored, since the result was there.
         n_jobs: Jobs for the input whose outputs are its result, as the manifest lists them: one for each shard, or part
             of one, that is scored. Jobs in vain and that of the golden rows are not among them.
         report: None for versions of releases that wrote none.
@@ -30,3 +31,4 @@ class RunSummary(BaseModel):
     manifest: Path
     data_docs: Path
     report: Path | None = None
+    published_before: bool = False

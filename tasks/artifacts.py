@@ -50,10 +50,12 @@ def write_artifacts(run: OpenRun, outcome: Outcome, books: Books, judged: Judged
 def fetch_result(run: OpenRun) -> RunSummary:
     """Bring the result of a run that is published already home, and leave its evidence."""
     manifest = fetch_published(run)
-    if run.record.writer.flow_run == flow_run.id:
-        # This very flow run published it and was interrupted, perhaps before it could tell.
+    # Or this very flow run published it and was interrupted, perhaps before it could tell.
+    was_before = run.record.writer.flow_run != flow_run.id
+    if not was_before:
         _tell(manifest, run)
-    return _leave_evidence(lambda: report_of_published(run, manifest, ()), manifest, run.plan)
+    summary = _leave_evidence(lambda: report_of_published(run, manifest, ()), manifest, run.plan)
+    return summary.model_copy(update={"published_before": was_before})
 
 
 def _tell(manifest: Manifest, run: OpenRun) -> None:

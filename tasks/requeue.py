@@ -47,7 +47,7 @@ def publish_version(taken: Requeue, merged: Merged) -> RequeueSummary:
 @task(task_run_name="fetch published version", cache_policy=NO_CACHE)
 def fetch_version(taken: Requeue) -> RequeueSummary:
     """Bring the version home that holds the rows already, and leave its evidence."""
-    return _leave_evidence(requeueing.fetch(taken), taken)
+    return _leave_evidence(requeueing.fetch(taken), taken).model_copy(update={"published_before": True})
 
 
 def _leave_evidence(manifest: Manifest, taken: Requeue) -> RequeueSummary:

@@ -64,7 +64,7 @@ def test_run_scores_a_folder_and_prints_one_json_object(cli: RunCli, stack_envir
     summary = json.loads(done.stdout)
     assert list(summary) == [
         "run_key", "status", "n_input", "n_scored", "n_quarantined", "n_refused", "n_failed", "n_jobs",
-        "duration_seconds", "predictions", "quarantine", "manifest", "report",
+        "duration_seconds", "predictions", "quarantine", "manifest", "report", "published_before",
     ]  # fmt: skip
     assert (summary["n_input"], summary["n_scored"], summary["n_quarantined"], summary["n_failed"]) == (4, 3, 1, 0)
     assert summary["n_jobs"] == 2
@@ -218,18 +218,21 @@ def test_the_same_work_is_scored_once_and_again_on_request_and_its_latest_versio
         assert done.returncode == 0, done.stderr
         summary: dict[str, Any] = json.loads(done.stdout)
         manifest: dict[str, Any] = json.loads(Path(summary["manifest"]).read_text())
-        return {**manifest, "log": done.stderr, "content": Path(summary["predictions"]).read_bytes()}
+        seen = {"log": done.stderr, "content": Path(summary["predictions"]).read_bytes()}
+        return {**manifest, **seen, "published_before": summary["published_before"]}
 
     extract = write(tmp_path, GOOD)
     first = run("--run-date", "2024-05-01")
     again = run("--run-date", "2024-05-02")
     assert "this work was published before" in again["log"]
+    assert "published 2 rows" not in again["log"]
     assert again["jobs"] == first["jobs"]
     assert first["published"] == f"published/book_reviews/2024-05-01/{first['run_key']}-g1"
     second = run("--rescore", "--run-date", "2024-05-02")
     assert second["published"] == f"published/book_reviews/2024-05-02/{first['run_key']}-g2"
     assert second["jobs"][0]["job_id"] != first["jobs"][0]["job_id"]
     assert first["content"] == again["content"] == second["content"]
+    assert [one["published_before"] for one in (first, again, second)] == [False, True, False]
 
     done = cli("rollback", "book_reviews", "--json", environment=stack_environment)
     assert done.returncode == 0, done.stderr

@@ -94,7 +94,7 @@ def test_the_same_file_and_the_same_run_again_give_the_mended_version_back(
     )
 
     assert (done.returncode, again.returncode) == (0, 0), done.stderr + again.stderr
-    assert json.loads(again.stdout) == json.loads(done.stdout)
+    assert json.loads(again.stdout) == {**json.loads(done.stdout), "published_before": True}
     assert fetched.returncode == 0, fetched.stderr
     assert json.loads(fetched.stdout)["n_scored"] == 1000
 
