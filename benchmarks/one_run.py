@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-_MARKS = {"validating %d": "validating", "%d of %d rows accepted": "validated", "published %d rows": "published"}
+_MARKS = {"validating %s": "validating", "%d of %d rows accepted": "validated", "published %s to": "published"}
 """Log lines by which the stages of a run are told from each other, by how they begin."""
 
 

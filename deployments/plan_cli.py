@@ -13,6 +13,7 @@ from bes.settings import EndpointSettings, StorageSettings
 from deployments.arguments import add_input_arguments
 from deployments.console import show
 from scoring.contract.docs.asking import begin_evaluator
+from scoring.counted import counted
 from scoring.gates.settings import GateSettings
 from scoring.run_dates import on_run_date
 from scoring.settings import RunSettings
@@ -92,7 +93,7 @@ def _verdict(told: "Forecast") -> str:
         "open": f"Run {told.run_key} was begun before and would go on where it stands.",
         "stopped": f"Run {told.run_key} was given up before and would go on where it stands.",
     }
-    return states.get(told.state or "", f"A run of {told.contract} would score {told.n_accepted:,} rows.")
+    return states.get(told.state or "", f"A run of {told.contract} would score {counted(told.n_accepted, 'row')}.")
 
 
 def _duration(told: "Forecast") -> str:

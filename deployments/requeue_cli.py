@@ -9,6 +9,7 @@ from deployments.console import show, summary_text
 from deployments.embedded import environment_of, surroundings
 from deployments.flow_process import RequeueParameters, run_flow
 from scoring.contract.loading import load_contract
+from scoring.counted import counted
 from scoring.requeue.summary import RequeueSummary
 from scoring.settings import RunSettings
 
@@ -65,5 +66,5 @@ def _requeue(options: argparse.Namespace) -> int:
 def _in_words(summary: RequeueSummary) -> str:
     refused = f", {summary.n_refused_again:,} refused again" if summary.n_refused_again else ""
     before = " before" if summary.published_before else ""
-    requeued = f"{summary.n_requeued:,} mended rows scored{refused}; published{before} as {summary.published}."
+    requeued = f"{counted(summary.n_requeued, 'mended row')} scored{refused}; published{before} as {summary.published}."
     return f"{summary_text(summary)}\n\n{requeued}"

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from bes.errors import ConfigurationError, InputError, ScoringError, Unavailable
+from scoring.counted import be, counted
 from scoring.run_dates import PLACE
 
 MOST_DATES = 366
@@ -245,7 +246,7 @@ class Progress:
         if not missing:
             return
         listed = ", ".join(f"{run.run_date} ({run.state or run.stage})" for run in missing)
-        what = f"{len(missing)} of {len(self.dates)} dates are not done: {listed}"
+        what = f"{len(missing)} of {counted(len(self.dates), 'date')} {be(len(missing))} not done: {listed}"
         if self.stalled:
             raise ConfigurationError(
                 f"{what}; {self.stalled}.",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bes.errors import IntegrityError
+from scoring.counted import counted
 from scoring.csv_records import CsvFile, open_csv
 from scoring.echo import check_echo
 from scoring.shards import Shard
@@ -52,7 +53,7 @@ def count_output(shard: Shard, output: CsvFile) -> int:
     n_rows = sum(batch.num_rows for batch in output.batches()) if output.header else 0
     if n_rows != shard.n_rows:
         raise IntegrityError(
-            f"{output.what} has {n_rows} rows instead of {shard.n_rows}.",
+            f"{output.what} has {counted(n_rows, 'row')} instead of {shard.n_rows}.",
             "Nothing was published. Run again; if it happens again, ask the owner of the web service.",
         )
     return n_rows

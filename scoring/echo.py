@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bes.errors import IntegrityError
+from scoring.counted import counted
 from scoring.csv_records import CsvFile
 from scoring.shards import Shard
 from scoring.side_by_side import side_by_side
@@ -104,6 +105,7 @@ def _refuse(shard: Shard, column: str, what: str, differing: list[_Differing]) -
     records = [str(shard.source.record_of(shard.offset + one.row)) for one in differing[:_NAMED]]
     named = ", ".join(records) + (" and others" if len(differing) > _NAMED else "")
     raise IntegrityError(
-        f"{len(differing)} rows of {shard.label} {what}, as column {column!r} shows: the records {named} of its file.",
+        f"{counted(len(differing), 'row')} of {shard.label} {what}, as column {column!r} shows:"
+        f" the {'record' if len(differing) == 1 else 'records'} {named} of its file.",
         "Nothing was published. Run again; if it happens again, ask the owner of the web service.",
     )

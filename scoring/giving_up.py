@@ -5,6 +5,7 @@ import time
 
 from bes.client import BesClient
 from bes.errors import GateStopped, InputError, IntegrityError, JobFailed, JobTimedOut, NotFound, Rejected, ScoringError
+from scoring.counted import be, counted
 from scoring.jobs import cancel_jobs
 from scoring.open_run import OpenRun
 from scoring.shard_journal import ShardJournal
@@ -36,7 +37,7 @@ def give_up(run: OpenRun, client: BesClient, error: BaseException) -> None:
     n_live = sum(_may_live(journal) for journal in run.journals())
     if n_live:
         what = error.what if isinstance(error, ScoringError) else type(error).__name__
-        logger.warning("%d job(s) are left as they are; run again, and they are taken up: %s", n_live, what)
+        logger.warning("%s %s left to the next run of the same work: %s", counted(n_live, "job"), be(n_live), what)
     run.close()
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from bes.errors import JobFailed
 from bes.redaction import redact
 from scoring.attempts import Attempt, AttemptState, Verdict
+from scoring.counted import be, counted
 from scoring.open_run import OpenRun
 from scoring.plan import RefusedRow
 from scoring.shards import Shard
@@ -81,7 +82,7 @@ class Isolation:
             # What refuses every row is the service or the contract: once it is mended, verdicts of today mean nothing.
             self._run.change(generation=self._run.record.generation + 1)
             raise self._failure(
-                f"The web service refuses each of the {len(self._refused)} rows, so there is nothing to publish.",
+                f"The web service refuses {_all_of(len(self._refused))}, so there is nothing to publish.",
                 "Mend what the service names in the contract or in the service, then run again, which begins anew.",
             )
 
@@ -95,10 +96,11 @@ class Isolation:
         named = ", ".join(part.label for part in self._left[:_NAMED])
         others = f" and {len(self._left) - _NAMED} others" if len(self._left) > _NAMED else ""
         nothing = "" if is_any_scored else " No row of this run has been scored: look first whether the contract fits."
+        n_found, n_left = len(self._refused), sum(part.n_rows for part in self._left)
         return self._failure(
-            f"Finding the rows that the web service refuses took {self._n_jobs} jobs, as many as one execution may"
-            f" spend. {len(self._refused)} rows are isolated so far; {sum(part.n_rows for part in self._left)} rows are"
-            f" still suspicious, in {named}{others}.",
+            f"Finding the rows that the web service refuses took {counted(self._n_jobs, 'job')}, as many as one"
+            f" execution may spend. {counted(n_found, 'row')} {be(n_found)} isolated so far;"
+            f" {counted(n_left, 'row')} {be(n_left)} still suspicious, in {named}{others}.",
             f"Nothing was published. Run again, which goes on from there; raise BATCH_SCORING_RUN_MAX_ISOLATION_JOBS,"
             f" now {self._run.settings.max_isolation_jobs}, to get further at once.{nothing}",
         )
@@ -108,3 +110,7 @@ class Isolation:
             raise RuntimeError("rows are refused that no job has failed on")
         details = self._last.details
         return JobFailed(f"{what} Job {self._last.job_id} said: {details}", next_step, self._last.job_id, details)
+
+
+def _all_of(n_rows: int) -> str:
+    return "the only row" if n_rows == 1 else f"each of the {n_rows:,} rows"

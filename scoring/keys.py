@@ -20,6 +20,7 @@ from bes.errors import InputError, IntegrityError
 from bes.files import sha256_of
 from scoring.contract.model import known_by
 from scoring.contract.reading.accepted import AcceptedFile
+from scoring.counted import be, counted
 from scoring.csv_text import leading_columns
 from scoring.manifest import InputFile
 from scoring.places import Places
@@ -190,7 +191,10 @@ def _counted(batches: Iterator[pa.RecordBatch]) -> Counter[str]:
 
 
 def _named(what: str, keys: Counter[str], *, shows_keys: bool) -> str:
-    if not keys or not shows_keys:
-        return f"{keys.total()} rows are {what}" if keys else ""
+    if not keys:
+        return ""
+    told = f"{counted(keys.total(), 'row')} {be(keys.total())} {what}"
+    if not shows_keys:
+        return told
     names = ", ".join(repr(key) for key in sorted(keys)[:_NAMED])
-    return f"{keys.total()} rows are {what} ({names}{' and others' if len(keys) > _NAMED else ''})"
+    return f"{told} ({names}{' and others' if len(keys) > _NAMED else ''})"

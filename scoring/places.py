@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from bes.errors import IntegrityError
 from scoring.contract.model import PLACE
 from scoring.contract.reading.accepted import AcceptedFile
+from scoring.counted import be, counted
 from scoring.csv_text import leading_columns
 
 _NAMED: Final = 5
@@ -86,9 +87,10 @@ class Places:
             records = np.flatnonzero((marks >= sums.start) & (marks < sums.stop)) + 1
             names += [f"{file} {record}" for record in records[: _NAMED - len(names)]]
             count += len(records)
-        return (
-            f"{count} records are {what} ({', '.join(names)}{' and others' if count > _NAMED else ''})" if count else ""
-        )
+        if not count:
+            return ""
+        named = f"{', '.join(names)}{' and others' if count > _NAMED else ''}"
+        return f"{counted(count, 'record')} {be(count)} {what} ({named})"
 
 
 def _unbalanced(why: str) -> IntegrityError:

@@ -10,6 +10,7 @@ from bes.files import replacing, sha256_of
 from scoring.attempts import Attempt
 from scoring.books import Books
 from scoring.contract.breaker import exceeded
+from scoring.counted import be, counted
 from scoring.gates.judging import Judged
 from scoring.journal import RunState
 from scoring.keys import balance_keys
@@ -51,7 +52,7 @@ def merge_and_balance(plan: RunPlan, outcome: Outcome) -> Books:
     )
     n_scored = sum(shard.n_rows for shard in shards)
     if n_rows != n_scored:
-        raise IntegrityError(f"The merged predictions hold {n_rows} rows instead of {n_scored}.", "Run again.")
+        raise IntegrityError(f"The merged predictions have {n_rows} of {n_scored} rows.", "Run again.")
     write_quarantine(plan.folder.quarantine_aside, outcome.refused, of_contract=plan.folder.quarantine)
     books = Books(
         n_input=plan.n_input,
@@ -84,7 +85,7 @@ def _require_tolerated(plan: RunPlan, books: Books) -> None:
     with replacing(plan.folder.quarantine) as part:
         shutil.copyfile(plan.folder.quarantine_aside, part)
     raise InputError(
-        f"{books.n_quarantined:,} of {books.n_input:,} records are bad"
+        f"{books.n_quarantined:,} of {books.n_input:,} records {be(books.n_quarantined)} bad"
         f" ({books.n_quarantined / books.n_input:.2%}), {books.n_refused:,} of them refused by the web service,"
         f" and {told}.",
         f"Nothing was published; the rows are in {plan.folder.quarantine}. Mend the input; or raise the contract's"
@@ -129,7 +130,7 @@ def publish_run(run: OpenRun, outcome: Outcome, books: Books, judged: Judged) ->
     with replacing(plan.folder.quarantine) as part:
         shutil.copyfile(plan.folder.quarantine_aside, part)
     fetch_report(run.store, folder, plan.folder.report)
-    logger.info("published %d rows to %s", manifest.n_scored, plan.folder.predictions)
+    logger.info("published %s to %s", counted(manifest.n_scored, "row"), plan.folder.predictions)
     return _at_home(manifest, plan)
 
 
@@ -149,7 +150,7 @@ def fetch_published(run: OpenRun) -> Manifest:
     fetch_predictions(run.store, folder, manifest, plan.folder.predictions)
     run.store.download(f"{folder}/{QUARANTINE}", plan.folder.quarantine)
     fetch_report(run.store, folder, plan.folder.report)
-    logger.info("fetched %d rows, published before, to %s", manifest.n_scored, plan.folder.predictions)
+    logger.info("fetched %s, published before, to %s", counted(manifest.n_scored, "row"), plan.folder.predictions)
     return _at_home(manifest, plan)
 
 

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from scoring.contract.model import known_by
 from scoring.contract.reading.accepted import AcceptedFile, Rows
+from scoring.counted import counted
 from scoring.csv_text import header_as_csv, rows_as_csv
 
 
@@ -61,7 +62,7 @@ class Shard:
     @property
     def label(self) -> str:
         """How people call it."""
-        return f"shard {self.number} ({self.file}, {self.n_rows} rows)"
+        return f"shard {self.number} ({self.file}, {counted(self.n_rows, 'row')})"
 
     @property
     def kept(self) -> tuple[str, ...]:

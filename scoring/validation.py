@@ -14,6 +14,7 @@ from scoring.contract.check import check_input
 from scoring.contract.findings import summarise
 from scoring.contract.loading import find_contract, load_contract
 from scoring.contract.model import Contract, Tolerance
+from scoring.counted import counted
 from scoring.inputs import find_inputs
 from scoring.manifest import InputFile, run_key
 from scoring.memory import give_back
@@ -95,7 +96,7 @@ def plan_run(work: Work, settings: RunSettings) -> RunPlan:
     """
     contract, folder = work.contract, work.folder
     port, sent = input_port(contract)
-    logger.info("validating %d file(s) against the contract %s", len(work.paths), contract.name)
+    logger.info("validating %s against the contract %s", counted(len(work.paths), "file"), contract.name)
     checked = check_input(
         work.paths,
         contract,

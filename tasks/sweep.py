@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from bes.blobs import BlobStore
 from bes.client import BesClient
 from bes.settings import Connections
+from scoring.counted import counted
 from scoring.sweeping import SweepRules, Swept, sweep
 from scoring.writer import Writer
 from tasks.evidence import bearing_outages
@@ -42,7 +43,7 @@ def tell_swept(swept: list[Swept]) -> None:
         create_table_artifact(
             key="sweep",
             table=[_row(run) for run in swept if run.is_worth_telling],
-            description=f"{len(swept)} runs were looked at; these had something to clean up.",
+            description=f"{counted(len(swept), 'run')} looked at; these had something to clean up.",
         )
 
 

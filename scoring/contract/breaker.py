@@ -1,6 +1,7 @@
 """The circuit breaker: an input that is sure to be refused for its bad rows is not read to its end."""
 
 from scoring.contract.model import Tolerance
+from scoring.counted import be
 
 
 class Breaker:
@@ -34,7 +35,7 @@ class Breaker:
         most = self._n_records + self._bytes_left // self._record_bytes + 1
         told = exceeded(self._tolerance, n_bad=self._n_bad, n_records=most)
         if told is not None:
-            self.stopped = f"{self._n_bad:,} of the first {self._n_records:,} records are bad, and {told}"
+            self.stopped = f"{self._n_bad:,} of the first {self._n_records:,} records {be(self._n_bad)} bad, and {told}"
 
 
 def exceeded(tolerance: Tolerance, *, n_bad: int, n_records: int) -> str | None:

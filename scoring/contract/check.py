@@ -19,6 +19,7 @@ from scoring.contract.refusal import InputRefused
 from scoring.contract.rules.profile import Profile
 from scoring.contract.rules.rules import Rule, rules_of
 from scoring.contract.spelling import listed, listed_names, one_line
+from scoring.counted import be
 
 logger = logging.getLogger(__name__)
 
@@ -144,9 +145,11 @@ def _refuse_rows(checked: CheckedInput, contract: Contract) -> None:
     names = [file.file.name for file in checked.files]
     n_bad, n_input = checked.n_quarantined, checked.n_input
     told = exceeded(contract.tolerance, n_bad=n_bad, n_records=n_input)
-    what = told and f"{n_bad:,} of {n_input:,} records are bad ({n_bad / n_input:.2%}), and {told}"
+    what = told and f"{n_bad:,} of {n_input:,} records {be(n_bad)} bad ({n_bad / n_input:.2%}), and {told}"
     if not checked.n_accepted:
-        what = f"Not one of the {checked.n_input:,} rows of {', '.join(names)} is accepted"
+        what = f"Not one of the {n_input:,} rows of {', '.join(names)} is accepted"
+        if n_input == 1:
+            what = f"The only row of {', '.join(names)} is not accepted"
     if what is not None:
         raise InputRefused(
             f"{what}. {_first(checked.findings, names)}",

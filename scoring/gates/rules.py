@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from scoring.counted import be, counted
 from scoring.gates.psi import population_stability_index
 from scoring.gates.settings import GateSettings
 from scoring.last_good import LastGood
@@ -74,7 +75,8 @@ class _Asked:
         yield result_of(
             self._settings,
             "row_count",
-            f"{self._n_scored:,} rows are scored, {change:+.0%} on the {before:,} of {last.version.folder}.",
+            f"{counted(self._n_scored, 'row')} {be(self._n_scored)} scored, {change:+.0%} on the {before:,} of"
+            f" {last.version.folder}.",
             passed=abs(change) <= limit,
             value=abs(change),
             threshold=limit,
@@ -87,7 +89,7 @@ class _Asked:
             yield result_of(
                 self._settings,
                 "null_share",
-                f"{column.n_null:,} of the {column.n_rows:,} cells of {column.name!r} are missing.",
+                f"{column.n_null:,} of the {column.n_rows:,} cells of {column.name!r} {be(column.n_null)} missing.",
                 passed=share <= limit,
                 column=column.name,
                 value=share,
@@ -103,7 +105,8 @@ class _Asked:
             elif before is not None and before.is_constant:
                 found, passed = f"{column.name!r} has a single value, as in the last good run.", True
             else:
-                found, passed = f"{column.name!r} has the same value in all of {n_values:,} rows.", n_values <= limit
+                found = f"{column.name!r} has the same value in all of {counted(n_values, 'row')}."
+                passed = n_values <= limit
             yield result_of(
                 self._settings,
                 "constant_output",

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from scoring.counted import be, counted
 from scoring.last_good import LastGood
 from scoring.report.model import BooksLine, Change, Failure, GateLine, Verdict
 
@@ -26,13 +27,8 @@ def verdict_of(
         if last is not None:
             latest = f"The version of {last.version.run_date.isoformat()} stays the latest."
         return Verdict(kind="bad", sentence=f"Nothing was published. {latest}", is_normal=is_normal)
-    n_input, n_scored = books.n_input or 0, books.n_scored
-    every = f"All {_rows(n_scored)} are scored and published."
-    some = f"{n_scored:,} of {_rows(n_input)} are scored and published; {books.n_quarantined:,} are quarantined."
     notable = warned or any(change.is_notable for change in changes)
-    return Verdict(
-        kind="warn" if notable else "good", sentence=every if n_scored == n_input else some, is_normal=is_normal
-    )
+    return Verdict(kind="warn" if notable else "good", sentence=_published(books), is_normal=is_normal)
 
 
 def next_steps_of(
@@ -50,8 +46,8 @@ def next_steps_of(
     steps = []
     if books.n_quarantined:
         steps.append(
-            f"Mend the {_rows(books.n_quarantined)} of `quarantine.csv` in a copy of it, in the column `raw`, then"
-            f" `batch-scoring requeue {run_key} --fixed COPY`."
+            f"Mend the {counted(books.n_quarantined, 'row')} of `quarantine.csv` in a copy of it, in the column `raw`,"
+            f" then `batch-scoring requeue {run_key} --fixed COPY`."
         )
     if is_notable or any(gate.outcome == "warned" for gate in gates):
         steps.append(
@@ -72,5 +68,8 @@ def _is_normal(changes: Sequence[Change], warned: Sequence[GateLine], last: Last
     return f"Compared with {since}, this stands out: {', '.join(named[:_MOST_NAMED])}{more}."
 
 
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"
+def _published(books: BooksLine) -> str:
+    n_input, n_scored, n_bad = books.n_input or 0, books.n_scored, books.n_quarantined
+    if n_scored == n_input:
+        return f"{f'All {n_scored:,} rows are' if n_scored > 1 else 'The only row is'} scored and published."
+    return f"{n_scored:,} of {n_input:,} rows {be(n_scored)} scored and published; {n_bad:,} {be(n_bad)} quarantined."

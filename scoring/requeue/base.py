@@ -13,6 +13,7 @@ from bes.settings import EndpointSettings
 from scoring.contract.check import check_input
 from scoring.contract.model import Contract
 from scoring.contract.reading.accepted import CheckedFile
+from scoring.counted import be, counted
 from scoring.manifest import Manifest
 from scoring.plan import RunFolder
 from scoring.requeue.held import HeldRun
@@ -79,7 +80,8 @@ def fetch_base(held: HeldRun, work: Path) -> Base:
     quarantined = Quarantined(quarantine_path)
     if quarantined.n_records != manifest.n_quarantined:
         raise IntegrityError(
-            f"The quarantine of {folder!r} holds {quarantined.n_records} records instead of {manifest.n_quarantined}.",
+            f"The quarantine of {folder!r} holds {counted(quarantined.n_records, 'record')} instead of"
+            f" {manifest.n_quarantined}.",
             "Somebody has written it since. Run with --rescore, which publishes another version.",
         )
     mended: tuple[MendedRow, ...] = ()
@@ -139,8 +141,8 @@ def check_again(base: Base, contract: Contract, *, folder: RunFolder) -> tuple[l
         refused = np.setdiff1d(now.rejected, not_scored)
         if len(refused):
             raise IntegrityError(
-                f"{len(refused)} records of {now.file.name!r} are refused now that were scored for {base.folder!r}:"
-                f" the first is {refused[0]}.",
+                f"{counted(len(refused), 'record')} of {now.file.name!r}, scored for {base.folder!r},"
+                f" {be(len(refused))} refused now: the first is {refused[0]}.",
                 "Nothing was published. Requeue with the release that published the run.",
             )
     return [file.file for file in checked.files], checked.docs_index

@@ -180,8 +180,8 @@ def _judge(path: Path, contract: Contract, quarantine_path: Path, bytes_per_job:
 
 
 def _none_accepted(n_rows: int, row: MendedRow, message: str, rule: str) -> InputError:
+    none = "The mended row is not accepted" if n_rows == 1 else f"Not one of the {n_rows:,} mended rows is accepted"
     return InputError(
-        f"Not one of the {n_rows:,} mended rows is accepted. The first is {row.file!r}, record {row.record}:"
-        f" {message} ({rule}).",
+        f"{none}. The first is {row.file!r}, record {row.record}: {message} ({rule}).",
         "Nothing was sent; mend it again in the fixed file.",
     )

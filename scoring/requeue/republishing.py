@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bes.files import replacing, sha256_of
 from bes.settings import EndpointSettings
+from scoring.counted import counted
 from scoring.gates.judging import Judged
 from scoring.last_good import put_profile
 from scoring.manifest import Manifest
@@ -120,7 +121,7 @@ def _reveal(held: HeldRun, manifest: Manifest, folder: str) -> None:
         before=manifest.requeued_from[-1].folder,
     )
     held.change(published=folder)
-    logger.info("published %d rows as %s", manifest.n_scored, folder)
+    logger.info("published %s as %s", counted(manifest.n_scored, "row"), folder)
 
 
 def _manifest(

@@ -113,7 +113,7 @@ def test_rows_that_are_still_wrong_stay_with_their_new_reason_and_the_next_reque
     done = cli("requeue", scored["run_key"], "--fixed", str(fixed), environment=stack_environment)
 
     assert done.returncode == 0, done.stderr
-    assert "1 mended rows scored, 2 refused again; published as published/book_reviews/" in done.stdout
+    assert "1 mended row scored, 2 refused again; published as published/book_reviews/" in done.stdout
     left = records(scored["quarantine"])
     assert [line["record"] for line in left] == [line["record"] for line in lines[1:]]
     assert left[2:] == unchanged

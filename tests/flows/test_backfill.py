@@ -171,7 +171,7 @@ def test_a_backfill_scores_each_date_and_a_second_one_repeats_only_the_date_that
     second = site.ended(site.begin(order))
 
     assert first["state_type"] == "FAILED"
-    assert f"1 of {n_dates} dates are not done: 2026-11-03 (Failed)" in first["state"]["message"]
+    assert f"1 of {n_dates} dates is not done: 2026-11-03 (Failed)" in first["state"]["message"]
     assert (second["state_type"], second["name"]) == ("COMPLETED", f"book_reviews {dates[0]} to {dates[-1]}")
     begun = site.children(first["id"])
     assert [(run["name"], run["state_type"]) for run in begun] == [
@@ -281,6 +281,6 @@ def test_what_cannot_work_is_refused_before_a_run_is_started_and_what_never_begi
     assert re.match("ConfigurationError .* takes no row_per_job; it takes bytes_per_job, contract, .*inputs, ", said[3])
     assert re.match("InputError The deployment refuses .*time_zone.*Europe/Nowhere", said[4])
     assert len(said[4]) < 500
-    assert re.match("ConfigurationError 1 of 1 dates are not done: .*no run of it has begun", said[5])
+    assert re.match("ConfigurationError 1 of 1 date is not done: .*no run of it has begun", said[5])
     (withdrawn,) = site.post("flow_runs/filter", {"deployments": {"name": {"any_": [on_demand]}}})
     assert withdrawn["state_type"] == "CANCELLED"

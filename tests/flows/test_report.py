@@ -235,7 +235,7 @@ def test_a_run_that_failed_leaves_what_is_known_the_error_and_what_to_do(runs: R
 
 
 def test_a_run_whose_input_is_refused_leaves_the_rules_that_it_breaks(runs: Runs):
-    assert "Not one of the 1 rows" in runs.refused.artifacts["book-reviews-summary"]["data"]
+    assert "The only row of thursday.csv is not accepted" in runs.refused.artifacts["book-reviews-summary"]["data"]
     assert "must be between 1 and 5" in runs.refused.artifacts["book-reviews-quarantine"]["data"]
     assert "must be between 1 and 5" in runs.refused.html
     assert "No job was sent." in runs.refused.html

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bes.errors import IntegrityError
 from scoring.books import Books, check_output, count_output, open_output
+from scoring.counted import counted
 from scoring.shards import cut_shards
 from tests.scoring.accepting import accept, write_csv
 
@@ -82,13 +83,13 @@ def test_an_output_of_as_many_rows_as_were_sent_is_counted(tmp_path, n_rows, con
 def test_an_output_of_another_number_of_rows_names_the_shard_and_both_numbers(tmp_path, found, content):
     with pytest.raises(IntegrityError) as caught:
         count(tmp_path, 2, content)
-    assert caught.value.what == f"The output of shard 3 (reviews.csv, 2 rows) has {found} rows instead of 2."
+    assert caught.value.what == f"The output of shard 3 (reviews.csv, 2 rows) has {counted(found, 'row')} instead of 2."
 
 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("scored,p\n1,0.5\n0\n", "record 2, it has 1 fields instead of 2"),
+        ("scored,p\n1,0.5\n0\n", "record 2, it has 1 field instead of 2"),
         ("scored,p\n1,0.5\n0,0.2,7\n", "record 2, it has 3 fields instead of 2"),
         ("scored,p\n1,0.5\n\n", "record 2, the line is blank"),
         ('scored,p\n1,0.5\n0,"cut o', "record 2, a quote is never closed"),
@@ -122,7 +123,7 @@ def test_the_place_counts_records_from_the_first_one_on_however_far_it_is(tmp_pa
     long = "x" * 1000
     lines = [f'{long},"two\nlines"\n' for _ in range(5000)]
     lines[4321] = f"{long}\n"
-    with pytest.raises(IntegrityError, match=r"in record 4322, it has 1 fields instead of 2\."):
+    with pytest.raises(IntegrityError, match=r"in record 4322, it has 1 field instead of 2\."):
         count(tmp_path, 5000, "scored,p\n" + "".join(lines))
 
 

@@ -61,7 +61,7 @@ def test_many_records_are_counted_and_some_are_named(tmp_path):
 
 
 def test_a_row_in_place_of_another_is_named_by_record(tmp_path):
-    with pytest.raises(IntegrityError, match=r"1 rows of .* with the values of another row, .* records 3 of"):
+    with pytest.raises(IntegrityError, match=r"1 row of .* with the values of another row, .* record 3 of"):
         check(tmp_path, ["a", "b", "c", "d"], ["a", "b", "b", "d"])
 
 

@@ -18,8 +18,8 @@ KEYS = ["a", "b", "c", "d", "e", "f"]
 REFUSED = [2, 5]
 SCORED = ["a", "c", "d", "f"]
 ORDER = "from row 2 on they are in another order than the rows of the input"
-LOST = "1 records are neither scored nor quarantined (extract.csv 2)"
-DOUBLE = "1 records are both scored and quarantined (extract.csv 1)"
+LOST = "1 record is neither scored nor quarantined (extract.csv 2)"
+DOUBLE = "1 record is both scored and quarantined (extract.csv 1)"
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
 
@@ -72,14 +72,14 @@ def test_books_balance_when_each_record_is_scored_or_quarantined(tmp_path, quara
 @pytest.mark.parametrize(
     ("scored", "says"),
     [
-        (["a", "c", "d"], "1 rows are missing from the predictions ('f')"),
-        (["a", "c", "d", "f", "f"], "1 rows are in the predictions too often ('f')"),
-        (["a", "c", "d", "f", "x"], "1 rows are in the predictions too often ('x')"),
+        (["a", "c", "d"], "1 row is missing from the predictions ('f')"),
+        (["a", "c", "d", "f", "f"], "1 row is in the predictions too often ('f')"),
+        (["a", "c", "d", "f", "x"], "1 row is in the predictions too often ('x')"),
         (
             ["a", "c", "c", "f"],
-            "1 rows are missing from the predictions ('d'); 1 rows are in the predictions too often ('c')",
+            "1 row is missing from the predictions ('d'); 1 row is in the predictions too often ('c')",
         ),
-        (["a", "b", "c", "d", "f"], "1 rows are in the predictions too often ('b')"),
+        (["a", "b", "c", "d", "f"], "1 row is in the predictions too often ('b')"),
         ([], "4 rows are missing from the predictions ('a', 'c', 'd', 'f')"),
         (["a", "d", "c", "f"], ORDER),
     ],
@@ -96,17 +96,16 @@ def test_keys_that_no_log_may_show_are_counted(tmp_path):
     with pytest.raises(IntegrityError) as caught:
         balance_one(tmp_path, ["a", "c", "c", "f"], REFUSED, shows_keys=False)
     assert caught.value.what == (
-        "The books do not balance by key:"
-        " 1 rows are missing from the predictions; 1 rows are in the predictions too often."
+        "The books do not balance by key: 1 row is missing from the predictions; 1 row is in the predictions too often."
     )
 
 
 @pytest.mark.parametrize(
     ("quarantined", "says"),
     [
-        ([2], "1 records are neither scored nor quarantined (extract.csv 5)"),
+        ([2], "1 record is neither scored nor quarantined (extract.csv 5)"),
         ([], "2 records are neither scored nor quarantined (extract.csv 2, extract.csv 5)"),
-        ([2, 5, 6], "1 records are both scored and quarantined (extract.csv 6)"),
+        ([2, 5, 6], "1 record is both scored and quarantined (extract.csv 6)"),
         ([1, 5], f"{LOST}; {DOUBLE}"),
         ([2, 5, 7], "'extract.csv' has no record 7, which is quarantined"),
         ([0, 2, 5], "'extract.csv' has no record 0, which is quarantined"),
@@ -231,8 +230,8 @@ def test_rows_without_a_key_are_known_by_their_place(tmp_path):
     with pytest.raises(IntegrityError) as caught:
         balance(tmp_path, files, came, [("1.csv", 2)], key=None)
     assert caught.value.what == (
-        "The books do not balance by key: 1 rows are missing from the predictions ('1.csv 3');"
-        " 1 rows are in the predictions too often ('1.csv 2')."
+        "The books do not balance by key: 1 row is missing from the predictions ('1.csv 3');"
+        " 1 row is in the predictions too often ('1.csv 2')."
     )
 
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bes.errors import IntegrityError
+from scoring.counted import counted
 from scoring.predictions import merge_predictions
 from scoring.shards import cut_shards
 from tests.scoring.accepting import AWKWARD, accept, read_csv, write_csv
@@ -116,7 +117,7 @@ def test_outputs_with_different_columns_are_refused_and_leave_no_file(work, path
         shard_with_output(work, 0, [["key"], ["a"]], [["label", "p"], ["yes", "1"]]),
         shard_with_output(work, 1, [["key"], ["b"]], [header, ["no"] * len(header)]),
     ]
-    with pytest.raises(IntegrityError, match=r"shard 1 \(reviews.csv, 1 rows\)") as caught:
+    with pytest.raises(IntegrityError, match=r"shard 1 \(reviews.csv, 1 row\)") as caught:
         merge(outputs, path)
     assert str(["key", *header]) in caught.value.what
     assert list(path.parent.iterdir()) == []
@@ -132,7 +133,9 @@ def test_an_output_with_a_column_that_the_rows_bring_along_is_refused_and_leaves
 @pytest.mark.parametrize("n_rows", [0, 1, 3])
 def test_an_output_of_another_length_is_never_paired_with_the_rows(work, path, n_rows):
     outputs = [shard_with_output(work, 0, [["key"], ["a"], ["b"]], [["label"], *[["yes"]] * n_rows])]
-    with pytest.raises(IntegrityError, match=rf"shard 0 \(reviews.csv, 2 rows\) has {n_rows} rows instead of 2"):
+    with pytest.raises(
+        IntegrityError, match=rf"shard 0 \(reviews.csv, 2 rows\) has {counted(n_rows, 'row')} instead of 2"
+    ):
         merge(outputs, path)
     assert list(path.parent.iterdir()) == []
 

@@ -341,7 +341,7 @@ def test_a_mended_row_that_the_service_refuses_stays_with_its_words(new_home):
 UNFIT = [
     ({("monday.csv", 2): "c,two"}, "'monday.csv', record 2 has the id of 'monday.csv', record 3, which is scored"),
     ({("tuesday.csv", 1): "a,eight"}, "'tuesday.csv', record 1 has the id of 'monday.csv', record 1"),
-    ({("monday.csv", 2): "b"}, "Not one of the 1 mended rows is accepted. The first is 'monday.csv', record 2"),
+    ({("monday.csv", 2): "b"}, "The mended row is not accepted. The first is 'monday.csv', record 2"),
     ({("monday.csv", 2): ",two"}, "record 2: must not be empty (expect_column_values_to_not_be_null)"),
     ({("monday.csv", 2): "x,1", ("monday.csv", 6): "x,2"}, "Not one of the 2 mended rows is accepted"),
     ({("monday.csv", 2): "  "}, "'monday.csv', record 2 (fixed.csv, line 2) was emptied"),
@@ -484,7 +484,7 @@ def test_a_published_quarantine_that_was_written_since_is_not_trusted(home):
     short = home.quarantine.read_text().splitlines(keepends=True)[:2]
     (home.folder / "short.csv").write_text("".join(short))
     home.store.upload(content_of(home.folder / "short.csv"), f"{folder}/quarantine.csv")
-    with pytest.raises(IntegrityError, match="holds 1 records instead of 4"):
+    with pytest.raises(IntegrityError, match="holds 1 record instead of 4"):
         home.requeue(home.fix(ALL))
 
 

@@ -146,7 +146,7 @@ def test_a_shard_is_halved_again_and_again_until_it_has_one_row(tmp_path):
         "00001-0",
         3,
         1,
-        "shard 1-0 (reviews.csv, 1 rows)",
+        "shard 1-0 (reviews.csv, 1 row)",
     )
     assert rows_of(first.kept_rows()) == [["0004", "e"]]
     assert (second.name, second.first_row, second.n_rows) == ("00001-1", 4, 2)

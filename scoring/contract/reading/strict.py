@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from scoring.contract.reading.dialect import MAX_RECORD_BYTES, Dialect
+from scoring.counted import counted
 
 Fault = Literal["ragged_row", "blank_line", "bad_encoding", "nul", "bad_quoting", "oversize_record"]
 
 _MESSAGES: Final[dict[Fault, str]] = {
-    "ragged_row": "it has {found} fields instead of {wanted}; put fields that hold delimiters or line ends into quotes",
+    "ragged_row": "it has {found} instead of {wanted}; put fields that hold delimiters or line ends into quotes",
     "blank_line": "the line is blank; take it out",
     "bad_encoding": "it holds bytes that are not {encoding}; save the file in that encoding",
     "nul": "it holds a NUL character; take it out, the file may be damaged",
@@ -31,7 +32,7 @@ def message_of(fault: Fault, *, dialect: Dialect, found: int = 0, wanted: int | 
         found: Fields that it has, of a ragged one.
         wanted: Fields that it must have.
     """
-    facts = {"found": found, "wanted": wanted, "encoding": dialect.encoding.upper()}
+    facts = {"found": counted(found, "field"), "wanted": wanted, "encoding": dialect.encoding.upper()}
     return _MESSAGES[fault].format(**facts, limit=f"{MAX_RECORD_BYTES:,}")
 
 

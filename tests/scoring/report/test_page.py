@@ -103,6 +103,12 @@ def test_of_10000_columns_2000_shards_and_a_thousand_of_all_else_the_page_stays_
         assert words in page
 
 
+def test_what_is_left_out_is_counted_in_words_that_fit():
+    files = [InputFile(path=f"/in/{index}.csv", size_bytes=1, sha256=SHA) for index in range(41)]
+
+    assert "1 more file is in manifest.json." in as_html(report_of(known(inputs=files)))
+
+
 def test_what_the_storage_did_not_tell_is_not_said_to_be_nothing():
     failure = Failure(what="The storage is away.", next_step="Run again.")
     page = as_html(report_of(known(failure=failure, version=None, is_last_known=False)))

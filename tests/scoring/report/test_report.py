@@ -21,10 +21,22 @@ def test_a_run_of_which_every_row_is_scored_and_nothing_changed_is_good_and_asks
     assert report.next_steps == ("Nothing.",)
 
 
+@pytest.mark.parametrize(
+    ("n_input", "n_quarantined", "sentence"),
+    [
+        (1, 0, "The only row is scored and published."),
+        (2, 1, "1 of 2 rows is scored and published; 1 is quarantined."),
+        (4, 2, "2 of 4 rows are scored and published; 2 are quarantined."),
+    ],
+)
+def test_one_row_is_spoken_of_as_one(n_input: int, n_quarantined: int, sentence: str):
+    assert report_of(known(books=books(n_input, n_quarantined=n_quarantined))).verdict.sentence == sentence
+
+
 def test_quarantined_rows_lead_to_the_command_that_requeues_them():
     report = report_of(known(books=books(1000, n_quarantined=1)))
 
-    assert report.verdict.sentence == "999 of 1,000 rows are scored and published; 1 are quarantined."
+    assert report.verdict.sentence == "999 of 1,000 rows are scored and published; 1 is quarantined."
     (step,) = report.next_steps
     assert "`batch-scoring requeue 0f91e4fbbf1384cb --fixed COPY`" in step
 
