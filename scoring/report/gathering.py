@@ -22,6 +22,7 @@ from scoring.report.model import (
     FindingLine,
     GateLine,
     LeftOut,
+    Outcome,
     RunReport,
 )
 from scoring.report.timeline import ShardStory, throughput_of, timeline_of
@@ -153,10 +154,10 @@ def _facts(known: Known, seconds: float) -> Facts:
 def _gates(results: Sequence[GateResult]) -> tuple[GateLine, ...]:
     """The gates that do not hold, each by itself; then the others, of which each is one line for all its columns."""
     failed = [_gate(result) for result in results if not result.passed]
-    passed: dict[str, list[GateResult]] = {}
+    passed: dict[tuple[str, bool], list[GateResult]] = {}
     for result in results:
         if result.passed:
-            passed.setdefault(result.name, []).append(result)
+            passed.setdefault((result.name, _applies(result)), []).append(result)
     nearest = [(max(those, key=lambda one: one.value or 0.0), len(those)) for those in passed.values()]
     return (*_worst_first(failed), *(_gate(result, n_columns=n_columns) for result, n_columns in nearest))
 
@@ -168,9 +169,20 @@ def _gate(gate: GateResult, *, n_columns: int = 1) -> GateLine:
         n_columns=n_columns,
         value=_number(gate.value),
         threshold=_number(gate.threshold),
-        outcome="passed" if gate.passed else "warned" if gate.action == "warn" else "stopped",
+        outcome=_outcome(gate),
         message=short(gate.message),
     )
+
+
+def _outcome(gate: GateResult) -> Outcome:
+    if not gate.passed:
+        return "warned" if gate.action == "warn" else "stopped"
+    return "passed" if _applies(gate) else "not applied"
+
+
+def _applies(passed: GateResult) -> bool:
+    # A gate that holds has measured something, or there was nothing to measure.
+    return passed.value is not None
 
 
 def _number(value: float | None) -> str:
@@ -178,7 +190,7 @@ def _number(value: float | None) -> str:
 
 
 def _worst_first(gates: Sequence[GateLine]) -> tuple[GateLine, ...]:
-    order = ("stopped", "warned", "passed")
+    order = ("stopped", "warned")
     return tuple(sorted(gates, key=lambda gate: order.index(gate.outcome)))
 
 

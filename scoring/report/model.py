@@ -8,6 +8,9 @@ from scoring.output_profile import ColumnProfile
 
 Kind = Literal["good", "warn", "bad"]
 
+Outcome = Literal["passed", "warned", "stopped", "not applied"]
+"""Of a gate. It does not apply where there is nothing to measure, such as an earlier run."""
+
 SegmentKind = Literal["sending", "queued", "running", "transfer"]
 """A job is submitted and started, waits, runs; then its end is noticed, and its output comes home and is checked."""
 
@@ -53,6 +56,8 @@ class Change:
 class GateLine:
     """One gate before publishing; of the columns for which it holds, the one that is nearest to its threshold.
 
+    Columns to which it does not apply are a line of their own.
+
     Args:
         n_columns: How many columns it stands for.
     """
@@ -62,7 +67,7 @@ class GateLine:
     n_columns: int = 1
     value: str
     threshold: str
-    outcome: Literal["passed", "warned", "stopped"]
+    outcome: Outcome
     message: str
 
 

@@ -20,7 +20,7 @@ def verdict_of(
     is_last_known: bool,
 ) -> Verdict:
     """What is said first."""
-    warned = [gate for gate in gates if gate.outcome != "passed"]
+    warned = [gate for gate in gates if gate.outcome in ("warned", "stopped")]
     is_normal = _is_normal(changes, warned, last) if is_last_known else "It could not be compared with any run before."
     if failure is not None:
         latest = "No earlier version exists." if is_last_known else "What was the latest stays it."

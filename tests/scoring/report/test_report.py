@@ -82,6 +82,23 @@ def test_a_gate_that_warns_is_in_the_verdict_and_comes_first():
     assert "the gate psi of score" in report.verdict.is_normal
 
 
+def test_a_gate_that_does_not_apply_is_not_said_to_be_passed():
+    def psi(column: str | None, value: float | None) -> GateResult:
+        message = "Not applicable: there is no last good run." if value is None else ""
+        return GateResult(name="psi", column=column, value=value, action="warn", passed=True, message=message)
+
+    nothing = report_of(known(gates=[psi(None, None)]))
+    some = report_of(known(gates=[psi("a", 0.1), psi("b", None), psi("c", 0.2), psi("d", None)], last=last_good()))
+
+    assert [(gate.outcome, gate.n_columns) for gate in nothing.gates] == [("not applied", 1)]
+    assert "Not applicable: there is no last good run." in as_html(nothing)
+    assert [(gate.outcome, gate.n_columns, gate.value) for gate in some.gates] == [
+        ("passed", 2, "0.2"),
+        ("not applied", 2, ""),
+    ]
+    assert [report.verdict.kind for report in (nothing, some)] == ["good", "good"]
+
+
 def test_a_run_that_failed_says_what_stays_the_latest_and_repeats_the_next_step_of_its_error():
     error = JobFailed("Job 7 ended Failed: out of memory", "Ask the owner.", "7", "out of memory")
     report = report_of(known(failure=failure_of(error), last=last_good(), version=None))
