@@ -44,6 +44,7 @@ class Known:
         version: Folder of the published version; None when there is none.
         session: The execution whose jobs are drawn.
         failure: Why it published nothing.
+        nothing_sent: Whether it surely ended before its first job and its first gate.
         files: Files beside the inputs.
         stories: Shards and parts, and what was tried for them.
         gates: What the gates before publishing found.
@@ -65,6 +66,7 @@ class Known:
     version: str | None = None
     session: str = ""
     failure: Failure | None = None
+    nothing_sent: bool = False
     files: Sequence[FileLine] = ()
     findings: Sequence[FindingLine] = ()
     stories: Sequence[ShardStory] = ()
@@ -98,6 +100,7 @@ def report_of(known: Known) -> RunReport:
         version=known.version,
         verdict=verdict_of(books, changes, gates, failure, last=known.last, is_last_known=known.is_last_known),
         failure=failure,
+        nothing_sent=known.nothing_sent,
         books=books,
         last_good=known.last.version.folder if known.last else None,
         is_last_known=known.is_last_known,

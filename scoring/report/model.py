@@ -206,6 +206,7 @@ class RunReport:
 
     Args:
         version: Folder of the published version; None for a run that published nothing.
+        nothing_sent: Whether it surely ended before its first job and its first gate.
         last_good: Folder of the version that it is compared with; None when nothing was published before.
         is_last_known: Whether that is so; otherwise the storage did not tell.
         changes: What changed since then.
@@ -226,6 +227,7 @@ class RunReport:
     version: str | None
     verdict: Verdict
     failure: Failure | None
+    nothing_sent: bool
     books: BooksLine
     last_good: str | None
     is_last_known: bool

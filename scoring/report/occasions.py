@@ -151,6 +151,7 @@ def report_of_refused(
                 n_open=None if n_input is None else n_input - n_quarantined,
             ),
             failure=failure_of(error),
+            nothing_sent=True,
             files=_quarantine_of(work.folder.quarantine) if refused else (),
             findings=findings_of_check(refused.findings) if refused else (),
             last=last,

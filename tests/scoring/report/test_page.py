@@ -10,7 +10,7 @@ from scoring.manifest import GateResult, InputFile
 from scoring.output_profile import OutputProfile
 from scoring.report.charts import histogram
 from scoring.report.figures import figure, seconds, share, size
-from scoring.report.gathering import report_of
+from scoring.report.gathering import failure_of, report_of
 from scoring.report.model import ColumnPair, Failure, FileLine, FindingLine
 from scoring.report.page import as_html
 from tests.scoring.report.knowns import SHA, attempt, books, column, known, last_good, story
@@ -123,13 +123,29 @@ def test_a_run_of_which_little_is_known_has_a_page_too():
     nothing = books(0)
     page = as_html(
         report_of(
-            known(books=nothing, inputs=[], failure=Failure(what="No file.", next_step="Name one."), version=None)
+            known(
+                books=nothing,
+                inputs=[],
+                failure=Failure(what="No file.", next_step="Name one."),
+                nothing_sent=True,
+                version=None,
+            )
         )
     )
 
     assert "Nothing was published. No earlier version exists." in page
     assert "No job was sent." in page
+    assert "No gate was reached." in page
     assert "Name one." in page
+
+
+def test_a_run_that_may_have_asked_gates_and_sent_golden_rows_is_not_said_to_have_done_neither():
+    page = as_html(report_of(known(failure=failure_of(KeyboardInterrupt()), version=None)))
+
+    assert "Which gates were asked is not told: the run ended before all of them were" in page
+    assert "No job for the input is known." in page
+    assert "No gate was reached" not in page
+    assert "No job was sent" not in page
 
 
 def test_how_jobs_were_polled_is_one_line():
