@@ -97,11 +97,11 @@ def plan_work(
         _, (record, rule, message) = next(read_lines(own.quarantine, ("record", "rule", "message")))
         raise _none_accepted(len(changes), rows[int(record) - 1], message, rule)
     plan = _plan(
+        key,
         contract,
         outcome,
         folder=own,
         input_file=InputFile(path=str(path), size_bytes=len(content), sha256=digest),
-        n_input=len(rows),
         rows_per_job=rows_per_job,
         data_docs_index=data_docs_index,
         started_at=started_at,
@@ -132,12 +132,12 @@ def _told_apart(
 
 
 def _plan(
+    key: str,
     contract: Contract,
     outcome: PassOutcome,
     *,
     folder: RunFolder,
     input_file: InputFile,
-    n_input: int,
     rows_per_job: int,
     data_docs_index: Path,
     started_at: datetime,
@@ -147,7 +147,7 @@ def _plan(
         outcome.files, key=contract.key, sent=sent, passthrough=contract.passthrough, rows_per_job=rows_per_job
     )
     return RunPlan(
-        run_key=folder.path.name,
+        run_key=key,
         contract=contract.name,
         contract_digest=digest_of(contract),
         input_port=port,
@@ -156,7 +156,7 @@ def _plan(
         shows_keys=contract.key not in contract.sensitive,
         folder=folder,
         inputs=[input_file],
-        n_input=n_input,
+        n_input=sum(file.file.n_records for file in outcome.files),
         n_quarantined=outcome.n_rejected,
         accepted=outcome.files,
         shards=shards,
