@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and reads that give all there is."""
 
 import hashlib
 import os
@@ -35,3 +35,18 @@ def sha256_of(path: Path) -> str:
     """Hexadecimal digest of the file's bytes."""
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def read_at(file: int, offset: int, size: int) -> bytes:
+    """Bytes from a place in an open file; fewer than `size` only where the file ends before.
+
+    Args:
+        file: Its descriptor, whose position stays where it is.
+        offset: Of the first byte.
+        size: How many.
+    """
+    data = os.pread(file, size, offset)
+    # A network file system may give less than it was asked for.
+    while len(data) < size and (more := os.pread(file, size - len(data), offset + len(data))):
+        data += more
+    return data

@@ -1,7 +1,6 @@
 """The accepted rows of a file: where they stand in it. The file itself is the only copy of them."""
 
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import pyarrow as pa
 
 from bes.blocks import each_block
 from bes.errors import InputError
+from bes.files import read_at
 from scoring.contract.reading.block_reader import BlockReader
 from scoring.contract.reading.blocks import Block
 from scoring.contract.reading.cutting import Chunk
@@ -90,7 +90,7 @@ class CheckedFile:
 
     def _block(self, file: int, reader: BlockReader, number: int) -> Block:
         offset, size = int(self.chunks.offset[number]), int(self.chunks.size_bytes[number])
-        data = os.pread(file, size, offset)
+        data = read_at(file, offset, size)
         if len(data) == size:
             is_clean = self.chunks.is_clean[number]
             chunk = Chunk(offset=offset, data=data, reading=None)
