@@ -1,8 +1,12 @@
 """Rows that stay here while theirs are sent: read once with them, and merged without the input."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 
-from bes.errors import IntegrityError
+from bes.errors import ConfigurationError, IntegrityError
 from scoring.kept import kept_rows, send_and_keep
 from scoring.predictions import merge_predictions
 from scoring.shards import cut_shards
@@ -58,3 +62,23 @@ def test_kept_rows_that_are_not_as_they_were_written_are_refused(tmp_path, work,
     output = write_csv(tmp_path / "output.csv", [["p"], *[["1"]] * shard.n_rows])
     with pytest.raises(IntegrityError):
         merge_predictions([(shard, output)], tmp_path / "predictions.csv", work=work)
+
+
+@contextmanager
+def room_for(size_bytes: int) -> Iterator[None]:
+    """Let the system refuse to make any file of this process longer."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_kept_rows_that_find_no_room_are_told_with_the_folder_of_the_run_and_leave_nothing(tmp_path, work):
+    shard = shard_of(tmp_path, key="key", rows=[["a" * 100, "x", str(number)] for number in range(900)])
+    with room_for(1000), pytest.raises(ConfigurationError) as caught:
+        list(send_and_keep(shard, work))
+    assert caught.value.what == f"The columns that stay here cannot be written to {str(tmp_path)!r}: File too large."
+    assert "BATCH_SCORING_RUN_DATA_DIR" in caught.value.next_step
+    assert list(work.iterdir()) == []
