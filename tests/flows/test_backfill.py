@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 import uuid
@@ -23,6 +22,7 @@ from prefect.workers.process import ProcessWorker
 from deployments.processes import ChildProcess
 from flows.backfill import backfill
 from flows.batch_scoring import batch_scoring
+from tests.flows.conftest import RunHere
 from tests.patient import patient_session
 
 # Processes of flows take a multiple of their usual ten seconds to begin where a machine has much else to do.
@@ -156,7 +156,9 @@ def site(
 
 
 @pytest.mark.parametrize("n_dates", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_a_backfill_scores_each_date_and_a_second_one_repeats_only_the_date_that_failed(site: Site, n_dates: int):
+def test_a_backfill_scores_each_date_and_a_second_one_repeats_only_the_date_that_failed(
+    site: Site, run_here: RunHere, n_dates: int
+):
     dates = ["2026-11-02", "2026-11-03", "2026-11-04"][:n_dates]
     name = f"nightly-{n_dates}"
     for number, day in enumerate(dates, start=1):
@@ -166,9 +168,13 @@ def test_a_backfill_scores_each_date_and_a_second_one_repeats_only_the_date_that
     late.unlink()
     order = site.order(name, dates[0], dates[-1])
 
-    first = site.ended(site.begin(order))
+    def fill() -> dict[str, Any]:
+        state = run_here(backfill, **order, environment=site.environment, return_state=True)
+        return site.run(state.state_details.flow_run_id)
+
+    first = fill()
     late.write_text(rows)
-    second = site.ended(site.begin(order))
+    second = fill()
 
     assert first["state_type"] == "FAILED"
     assert f"1 of {n_dates} dates is not done: 2026-11-03 (Failed)" in first["state"]["message"]
@@ -240,7 +246,7 @@ def limited(site: Site, limit: int) -> Iterator[None]:
 
 
 def test_what_cannot_work_is_refused_before_a_run_is_started_and_what_never_begins_is_withdrawn(
-    site: Site, repository: Path
+    site: Site, run_here: RunHere, repository: Path
 ):
     pool, on_demand = f"unserved-{site.pool}", f"unserved-{site.on_demand}"
     site.post("work_pools/", {"name": pool, "type": "process", "base_job_template": {}})
@@ -254,27 +260,12 @@ def test_what_cannot_work_is_refused_before_a_run_is_started_and_what_never_begi
         {**one, "other_parameters": {"time_zone": "Europe/Nowhere"}},
         {**one, "deployment": f"batch-scoring/{on_demand}", "begin_within_minutes": 0.1},
     ]
-    program = (
-        "import asyncio, sys\n"
-        "from flows.backfill import backfill\n"
-        f"for order in {orders!r}:\n"
-        "    try:\n"
-        "        asyncio.run(backfill(**order))\n"
-        "    except Exception as error:\n"
-        "        print(type(error).__name__, str(error).replace(chr(10), ' '))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=repository,
-        env={**os.environ, **site.environment},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    said = []
+    for order in orders:
+        with pytest.raises(Exception) as refused:
+            run_here(backfill, **order, environment=site.environment)
+        said.append(f"{refused.typename} {refused.value}".replace("\n", " "))
 
-    said = done.stdout.splitlines()
-    assert len(said) == len(orders), done.stdout + done.stderr
     assert said[0].startswith("InputError The range 2026-11-07 to 2026-11-06 is reversed")
     assert re.match("ParameterTypeError .*at_once", said[1])
     assert said[2].startswith("ConfigurationError There is no deployment 'batch-scoring/nowhere'")

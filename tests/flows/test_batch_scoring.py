@@ -16,8 +16,11 @@ import yaml
 from azure.storage.blob import BlobServiceClient
 
 from bes.client import BesClient
-from bes.errors import NotFound
+from bes.errors import JobFailed, NotFound
 from bes.settings import EndpointSettings
+from deployments.console import summary_text
+from flows.batch_scoring import batch_scoring
+from tests.flows.conftest import RunHere
 from tests.patient import patient_session
 from tests.waiting import eventually, settled
 
@@ -153,7 +156,7 @@ def test_no_secret_reaches_the_server_the_results_or_the_terminal(
 
 
 def test_a_run_that_fails_cancels_its_other_jobs_and_is_failed_in_prefect(
-    repository: Path,
+    run_here: RunHere,
     run_environment: dict[str, str],
     prefect_api: str,
     endpoint: EndpointSettings,
@@ -165,9 +168,9 @@ def test_a_run_that_fails_cancels_its_other_jobs_and_is_failed_in_prefect(
     faults.arm(kind="fail", details="Memory has been exhausted")
     run_environment["BATCH_SCORING_RUN_MAX_ATTEMPTS"] = "1"
 
-    done = run_flow(f"[{str(extract)!r}], 'book_reviews', 2", run_environment, repository)
+    with pytest.raises(JobFailed, match="Memory has been exhausted"):
+        run_here(batch_scoring, [str(extract)], rows_per_job=2, environment=run_environment)
 
-    assert done.returncode != 0
     assert [entry["fault"]["kind"] for entry in faults.served()] == ["fail"]
     run = newest_run(prefect_api)
     assert run["state_type"] == "FAILED"
@@ -207,26 +210,16 @@ def test_a_contract_that_sends_the_wrong_column_has_every_row_refused_and_the_ru
 
 
 def test_a_refused_row_is_in_the_summary_the_artifacts_and_the_quarantine(
-    repository: Path, run_environment: dict[str, str], prefect_api: str, faults: Any, tmp_path: Path
+    run_here: RunHere, run_environment: dict[str, str], prefect_api: str, faults: Any, tmp_path: Path
 ):
     extract = tmp_path / "extract.csv"
     extract.write_text(EXTRACT.replace("Review number 3", "POISON") + "R000008,6,out of range\n")
     faults.arm(kind="refuse_rows", marker="POISON", times=100)
-    command = [sys.executable, "-m", "deployments.cli", "run", str(extract), "--contract", "book_reviews"]
 
-    done = subprocess.run(
-        [*command, "--rows-per-job", "4"],
-        cwd=repository,
-        env={**os.environ, **run_environment},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    summary = run_here(batch_scoring, [str(extract)], rows_per_job=4, environment=run_environment)
 
-    assert done.returncode == 0, done.stderr
     assert len(faults.served()) == 3
-    told = dict(re.findall(r"^ +(\w+(?: \w+)?)  +(.+)$", done.stdout, re.MULTILINE))
+    told = dict(re.findall(r"^ +(\w+(?: \w+)?)  +(.+)$", summary_text(summary), re.MULTILINE))
     assert [told[name] for name in ("rows in", "scored", "quarantined", "failed", "jobs")] == [
         *("8", "6", "2, 1 of them refused by the web service", "0", "3"),
     ]
@@ -285,7 +278,7 @@ def test_an_output_that_is_not_whole_is_never_published(
 
 
 def test_outages_shorter_than_the_retries_do_not_end_a_run(
-    repository: Path, run_environment: dict[str, str], faults: Any, tmp_path: Path
+    run_here: RunHere, run_environment: dict[str, str], faults: Any, tmp_path: Path
 ):
     extract = tmp_path / "extract.csv"
     extract.write_text(EXTRACT)
@@ -294,9 +287,8 @@ def test_outages_shorter_than_the_retries_do_not_end_a_run(
     faults.arm(kind="status", operation="status", status=500)
     faults.arm(kind="drop", operation="status", when="before")
 
-    done = run_flow(f"[{str(extract)!r}]", run_environment, repository)
+    assert run_here(batch_scoring, [str(extract)], environment=run_environment).n_scored == 7
 
-    assert done.returncode == 0, done.stderr
     assert [entry["hit"] for entry in faults.served()] == ["start", "start", "status", "status"]
 
 

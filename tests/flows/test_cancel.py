@@ -19,8 +19,10 @@ from bes.protocol import JobStatus
 from deployments.embedded import Surroundings, environment_of
 from deployments.processes import ChildProcess
 from deployments.stack import LocalStack
+from flows.batch_scoring import batch_scoring
 from tests.faults.restartable import Service
 from tests.faults.storage_proxy import StorageProxy
+from tests.flows.conftest import RunHere
 from tests.patient import patient_session
 
 PATIENCE_SECONDS = 180
@@ -126,30 +128,33 @@ def container(azurite: Any) -> Iterator[Container]:
 
 
 @pytest.fixture
-def operator(
-    local_stack: LocalStack,
-    prefect_api: str,
-    proxy: StorageProxy,
-    service: Service,
-    container: Container,
-    azurite: Any,
-    repository: Path,
-    tmp_path: Path,
-) -> Iterator[Operator]:
-    """A worker of a process pool and a deployment of the flow."""
+def environment(
+    azurite: Any, prefect_api: str, proxy: StorageProxy, service: Service, container: Container, tmp_path: Path
+) -> dict[str, str]:
+    """What the runs read, wherever they run."""
     chosen = Surroundings(endpoint=service.endpoint, storage=azurite.settings, prefect_api=prefect_api)
-    pool = f"pool-{uuid.uuid4().hex[:8]}"
-    environment = {
-        **local_stack.prefect_environment(),
-        **environment_of(chosen),
+    return {
+        **{name: value for name, value in environment_of(chosen).items() if value is not None},
         "BATCH_SCORING_STORAGE_CONNECTION_STRING": proxy.connection_string,
         "BATCH_SCORING_STORAGE_CONTAINER": container.name,
         "BATCH_SCORING_RUN_DATA_DIR": str(tmp_path / "runs"),
+    }
+
+
+@pytest.fixture
+def operator(
+    local_stack: LocalStack, prefect_api: str, environment: dict[str, str], repository: Path, tmp_path: Path
+) -> Iterator[Operator]:
+    """A worker of a process pool and a deployment of the flow."""
+    pool = f"pool-{uuid.uuid4().hex[:8]}"
+    of_worker = {
+        **local_stack.prefect_environment(),
+        **environment,
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PYTHONPATH": os.pathsep.join([str(repository), os.environ.get("PYTHONPATH", "")]),
     }
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process"]
-    with ChildProcess("worker", command, environment=environment, log_path=tmp_path / "worker.log") as worker:
+    with ChildProcess("worker", command, environment=of_worker, log_path=tmp_path / "worker.log") as worker:
         worker.wait_until_ready(worker.printed(r"(Worker .* started!)"), deadline_seconds=PATIENCE_SECONDS)
         flow = patient_session().post(f"{prefect_api}/flows/", json={"name": "batch-scoring"}, timeout=60).json()["id"]
         deployment = {
@@ -173,6 +178,7 @@ class Site:
     container: Container
     proxy: StorageProxy
     work: dict[str, Any]
+    environment: dict[str, str]
 
     def cancel_when(self, probe: Callable[[], bool], what: str) -> str:
         """Begin a run, and cancel it as soon as `probe` is true."""
@@ -184,7 +190,13 @@ class Site:
 
 @pytest.fixture
 def site(
-    operator: Operator, service: Service, container: Container, proxy: StorageProxy, repository: Path, tmp_path: Path
+    operator: Operator,
+    service: Service,
+    container: Container,
+    proxy: StorageProxy,
+    environment: dict[str, str],
+    repository: Path,
+    tmp_path: Path,
 ) -> Site:
     extract = tmp_path / "extract.csv"
     extract.write_text("\n".join(["review_id,Col1,Col2", *ROWS, ""]))
@@ -195,7 +207,9 @@ def site(
         # Its jobs are counted, and faults are to hit them alone.
         "gates": {"golden_rows": "off", "golden_job": "off"},
     }
-    return Site(operator=operator, service=service, container=container, proxy=proxy, work=work)
+    return Site(
+        operator=operator, service=service, container=container, proxy=proxy, work=work, environment=environment
+    )
 
 
 def cancel_while_it_submits(site: Site) -> list[str]:
@@ -240,12 +254,14 @@ def cancel_while_it_publishes(site: Site) -> list[str]:
         ),
     ],
 )
-def test_a_run_cancelled_on_its_way_is_finished_by_the_next(site: Site, moments: list[Callable[[Site], list[str]]]):
+def test_a_run_cancelled_on_its_way_is_finished_by_the_next(
+    site: Site, run_here: RunHere, moments: list[Callable[[Site], list[str]]]
+):
     met = [fault for cancel in moments for fault in cancel(site)]
     container, scored = site.container, site.container.states().count("verified")
     jobs = [attempt["job_id"] for attempt in container.attempts()]
 
-    assert site.operator.wait_for_end(site.operator.start(**site.work)) == "COMPLETED"
+    run_here(batch_scoring, **site.work, environment=site.environment)
 
     assert container.states().count("verified") == N_SHARDS
     after = [attempt["job_id"] for attempt in container.attempts()]

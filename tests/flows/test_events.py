@@ -1,18 +1,19 @@
 """The events of the pipeline as they arrive on a real Prefect server, and their description."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from prefect import tags
 
+from flows.batch_scoring import batch_scoring
+from flows.input_watch import input_watch
 from tasks.events import EVENTS, InputMissing, Payload, RowQuarantined, RunPublished, ShardFailed
+from tests.flows.conftest import RunHere
 from tests.patient import patient_session
 from tests.waiting import settled
 
@@ -25,22 +26,10 @@ EXTRACT = "review_id,Col1,Col2\n" + "".join(f"R{number:06d},4,Review {number}\n"
 # Fewer than the contract tolerates, more than the alarm does.
 BAD = f"R000031,6,{SECRET_CELL}\nR000032,4,POISON {SECRET_CELL}\n"
 
-PROGRAM = """
-import asyncio, json, sys
-from prefect import tags
-from flows.batch_scoring import batch_scoring
-from flows.input_watch import input_watch
-with tags({tag!r}):
-    first = asyncio.run(batch_scoring([{extract!r}], "book_reviews"))
-    asyncio.run(batch_scoring([{extract!r}], "book_reviews"))
-    asyncio.run(input_watch(["/nowhere/{tag}/{{run_date}}/*.csv", {extract!r}], "book_reviews", changed_within_hours=1))
-print(first.model_dump_json())
-"""
-
 
 @pytest.fixture(scope="module")
 def told(
-    repository: Path, stack_environment: dict[str, str], prefect_api: str, local_stack: Any, tmp_path_factory: Any
+    run_here: RunHere, stack_environment: dict[str, str], prefect_api: str, local_stack: Any, tmp_path_factory: Any
 ) -> dict[str, Any]:
     """All events of a run with a bad and a refused row, of the same run once more, and of a look for missing input."""
     folder, tag = tmp_path_factory.mktemp("events"), f"events-{uuid.uuid4().hex[:8]}"
@@ -48,29 +37,24 @@ def told(
     extract.write_text(EXTRACT + BAD)
     book = f"{local_stack.web_service_url}/faults"
     requests.post(book, json={"kind": "refuse_rows", "marker": "POISON", "times": 100}, timeout=30).raise_for_status()
+    own = {
+        "BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}",
+        "BATCH_SCORING_RUN_DATA_DIR": str(folder / "runs"),
+    }
+    environment = {**stack_environment, **own}
+    watched = [f"/nowhere/{tag}/{{run_date}}/*.csv", str(extract)]
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", PROGRAM.format(tag=tag, extract=str(extract))],
-            cwd=repository,
-            env={
-                **os.environ,
-                **stack_environment,
-                "BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}",
-                "BATCH_SCORING_RUN_DATA_DIR": str(folder / "runs"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        with tags(tag):
+            summary = run_here(batch_scoring, [str(extract)], CONTRACT, environment=environment)
+            run_here(batch_scoring, [str(extract)], CONTRACT, environment=environment)
+            run_here(input_watch, watched, CONTRACT, changed_within_hours=1, environment=environment)
     finally:
         requests.delete(book, timeout=30).raise_for_status()
-    assert done.returncode == 0, done.stderr
     kinds = {model.event for model in EVENTS}
     events = settled(
         lambda: events_of(prefect_api, tag), complete=lambda found: {event["event"] for event in found} == kinds
     )
-    return {"summary": json.loads(done.stdout), "events": events, "stderr": done.stderr}
+    return {"summary": summary, "events": events}
 
 
 def events_of(api: str, tag: str) -> list[dict[str, Any]]:
@@ -96,7 +80,7 @@ def test_a_published_run_is_told_once_although_its_result_is_fetched_again(told:
     (published,) = payloads(told, RunPublished)
     summary = told["summary"]
     assert (published.run_key, published.n_scored, published.n_quarantined, published.n_refused) == (
-        *(summary["run_key"], 30, 2, 1),
+        *(summary.run_key, 30, 2, 1),
     )
     assert published.published.startswith(f"published/{CONTRACT}/")
 

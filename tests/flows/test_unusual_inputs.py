@@ -7,70 +7,40 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from flows.batch_scoring import batch_scoring
 from scoring.contract.reading.dialect import MAX_RECORD_BYTES
 from service.tables import BLOCK_BYTES
+from tests.flows.conftest import RunHere
 
 MEBIBYTE = 1 << 20
 N_COLUMNS = 10_000
 EXPECTED_ROW = ["1", "1", "2", "2", "0", "2", "0", "1"]
 """What the web service's guide gives for "This is a good day"."""
 
-# One process makes all runs, so that the imports are paid for once. Its own memory is counted from its start on.
+# Its own memory is counted from its start on.
 PROGRAM = """
 import asyncio, json, sys
 from pathlib import Path
-from bes.errors import ScoringError
 from flows.batch_scoring import batch_scoring
 
-async def told(order):
-    try:
-        return (await batch_scoring(**order)).model_dump(mode="json")
-    except ScoringError as error:
-        return {"error": str(error)}
-
-async def main():
-    results = {name: await told(order) for name, order in json.load(sys.stdin).items()}
-    high_water = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(json.dumps({"results": results, "peak_kib": int(high_water.split()[1])}))
-
-asyncio.run(main())
+result = asyncio.run(batch_scoring(**json.load(sys.stdin))).model_dump(mode="json")
+high_water = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+print(json.dumps({"result": result, "peak_kib": int(high_water.split()[1])}))
 """
 
 
-@dataclass(frozen=True)
-class Ran:
-    """What came of several runs, by name, and the peak memory of the process that made them."""
-
-    results: dict[str, dict[str, Any]]
-    peak_mib: float
-
-
-def run_all(orders: dict[str, dict[str, Any]], *, environment: dict[str, str], home: Path, repository: Path) -> Ran:
+def environment_in(home: Path, environment: dict[str, str]) -> dict[str, str]:
     own = {
         "BATCH_SCORING_STORAGE_CONTAINER": f"test-{uuid.uuid4().hex}",
         "BATCH_SCORING_RUN_DATA_DIR": str(home / "runs"),
     }
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
-        input=json.dumps(orders),
-        cwd=repository,
-        env={**os.environ, **environment, **own},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    return Ran(results=told["results"], peak_mib=told["peak_kib"] / 1024)
+    return {**environment, **own}
 
 
 def contract_in(home: Path, name: str, columns: dict[str, str], *, passthrough: list[str] = []) -> str:  # noqa: B006
@@ -129,7 +99,10 @@ def many_columns(home: Path) -> tuple[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def ran(stack_environment: dict[str, str], repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
+def ran(
+    run_here: RunHere, stack_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
+    """What came of several runs, by name."""
     home = tmp_path_factory.mktemp("unusual")
     reviews = contract_in(home, "reviews", {"review_id": "string", "Col1": "integer", "Col2": "string"})
     wide, names = many_columns(home)
@@ -140,7 +113,11 @@ def ran(stack_environment: dict[str, str], repository: Path, tmp_path_factory: p
         "line ends": {"inputs": line_ends(home), "contract": reviews},
         "many columns": {"inputs": [wide], "contract": contract_in(home, "wide", columns, passthrough=names[2:])},
     }
-    return run_all(orders, environment=stack_environment, home=home, repository=repository)
+    environment = environment_in(home, stack_environment)
+    return {
+        name: run_here(batch_scoring, **order, environment=environment).model_dump(mode="json")
+        for name, order in orders.items()
+    }
 
 
 def rows_of(path: str) -> list[list[str]]:
@@ -150,12 +127,13 @@ def rows_of(path: str) -> list[list[str]]:
 
 
 def counts(result: dict[str, Any]) -> list[int]:
-    assert "error" not in result, result
     return [result[f"n_{what}"] for what in ("input", "scored", "quarantined", "refused", "failed")]
 
 
-def test_a_record_as_long_as_a_block_is_scored_and_a_longer_one_refused_by_name_with_the_limit(ran: Ran):
-    result = ran.results["long records"]
+def test_a_record_as_long_as_a_block_is_scored_and_a_longer_one_refused_by_name_with_the_limit(
+    ran: dict[str, dict[str, Any]],
+):
+    result = ran["long records"]
 
     assert MAX_RECORD_BYTES == BLOCK_BYTES
     assert counts(result) == [5, 4, 1, 0, 0]
@@ -173,16 +151,16 @@ def refusal(result: dict[str, Any]) -> tuple[str, str]:
     return refused["record"], refused["rule"]
 
 
-def test_shards_of_one_row_are_a_job_each(ran: Ran):
-    result = ran.results["shards of one row"]
+def test_shards_of_one_row_are_a_job_each(ran: dict[str, dict[str, Any]]):
+    result = ran["shards of one row"]
 
     assert counts(result) == [2, 2, 0, 0, 0]
     assert result["n_jobs"] == 2
     assert [row[0] for row in rows_of(result["predictions"])[1:]] == ["R000001", "R000002"]
 
 
-def test_every_kind_of_line_end_and_none_at_the_end_of_a_file_gives_the_same_scores(ran: Ran):
-    result = ran.results["line ends"]
+def test_every_kind_of_line_end_and_none_at_the_end_of_a_file_gives_the_same_scores(ran: dict[str, dict[str, Any]]):
+    result = ran["line ends"]
 
     assert counts(result) == [8, 8, 0, 0, 0]
     _, *rows = rows_of(result["predictions"])
@@ -190,8 +168,8 @@ def test_every_kind_of_line_end_and_none_at_the_end_of_a_file_gives_the_same_sco
     assert [row[1:] for row in rows] == [EXPECTED_ROW] * 8
 
 
-def test_ten_thousand_columns_come_back_beside_their_scores(ran: Ran):
-    result = ran.results["many columns"]
+def test_ten_thousand_columns_come_back_beside_their_scores(ran: dict[str, dict[str, Any]]):
+    result = ran["many columns"]
 
     assert counts(result) == [3, 3, 0, 0, 0]
     header, *rows = rows_of(result["predictions"])
@@ -213,13 +191,23 @@ def test_a_field_of_a_gigabyte_is_refused_by_name_in_memory_that_does_not_grow_w
             file.write(b"x" * MEBIBYTE)
         file.write(b'"\n' + review(3) + b"\n")
     reviews = contract_in(tmp_path, "reviews", {"review_id": "string", "Col1": "integer", "Col2": "string"})
-    orders = {"gigabyte": {"inputs": [str(path)], "contract": reviews}}
 
-    ran = run_all(orders, environment=stack_environment, home=tmp_path, repository=repository)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        input=json.dumps({"inputs": [str(path)], "contract": reviews}),
+        cwd=repository,
+        env={**os.environ, **environment_in(tmp_path, stack_environment)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
 
-    result = ran.results["gigabyte"]
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    result = told["result"]
     assert counts(result) == [3, 2, 1, 0, 0]
     assert [row[0] for row in rows_of(result["predictions"])[1:]] == ["R000001", "R000003"]
     assert refusal(result) == ("2", "oversize_record")
     # A run over a few short rows takes 310 MiB, most of it the libraries.
-    assert ran.peak_mib < 500
+    assert told["peak_kib"] / 1024 < 500
