@@ -16,7 +16,13 @@ from scoring.contract.rules.rules import rules_of
 
 @pytest.mark.parametrize(
     ("size_bytes", "fault_share", "chunk_bytes"),
-    [(100_000_000, 0.001, 2 << 20), (2_000_000, 0.05, 4096), (2_000_000, 0.05, 100_003), (500_000, 0.9, 1 << 20)],
+    [
+        pytest.param(100_000_000, 0.001, 2 << 20, marks=pytest.mark.slow),
+        (20_000_000, 0.001, 2 << 20),
+        (2_000_000, 0.05, 4096),
+        (2_000_000, 0.05, 100_003),
+        (500_000, 0.9, 1 << 20),
+    ],
 )
 def test_every_fault_is_found_at_its_place_and_nothing_else(size_bytes, fault_share, chunk_bytes, tmp_path: Path):
     path = tmp_path / "reviews.csv"

@@ -259,13 +259,13 @@ def _frame(rows: list[Row], *, objects: bool) -> pd.DataFrame:
 
 
 def _variants(type_: str, shape: str) -> list[dict[str, Any]]:
-    """The cases of an expectation; those about rows also with `mostly`."""
-    cases = CASES[type_] if shape in SHAPES_WITH_ALL_CASES else CASES[type_][:1]
+    """The cases of an expectation; the first of one about rows also with `mostly`."""
+    first, *others = CASES[type_]
     shares = SHARES if SUPPORTED[type_].is_about_rows and shape == SHAPE_WITH_SHARES else ()
+    asked = [first, *others] if shape in SHAPES_WITH_ALL_CASES else [first]
     return [
-        expectation(type_, **one.kwargs, **mostly)
-        for one in cases
-        for mostly in ({}, *({"mostly": share} for share in shares))
+        *(expectation(type_, **one.kwargs) for one in asked),
+        *(expectation(type_, **first.kwargs, mostly=share) for share in shares),
     ]
 
 
