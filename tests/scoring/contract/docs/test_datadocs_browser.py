@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scoring.contract.docs.expectations import evaluate
+from tests.campaigns import sampled
 from tests.scoring.contract.finished_pass import contract_of, expectation, pass_over
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -18,6 +19,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not instal
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 NARROW = {"width": 360, "height": 740}
 WIDE = {"width": 1280, "height": 800}
+LOOKS = [
+    pytest.param(viewport, scheme, id=f"{viewport['width']} px-{scheme}")
+    for viewport, scheme in ((NARROW, "light"), (WIDE, "light"), (NARROW, "dark"), (WIDE, "dark"))
+]
 
 SCRIPT = "<script>alert('cell')</script>"
 HEADER = "<img src=x onerror=alert('header')><script src=https://cdn.example/a.js></script>"
@@ -95,8 +100,9 @@ def run_page(docs: Path) -> Path:
 
 
 def test_no_script_of_a_cell_a_column_or_a_file_runs_and_nothing_is_asked_for(open_page: OpenPage, docs: Path) -> None:
+    page = open_page(run_page(docs))
     for path in pages_of(docs):
-        page = open_page(path)
+        page.goto(path.as_uri())
         page.wait_for_timeout(200)
         assert (
             page.locator("script, img, svg, link, iframe, object, embed, [onload], [onerror], [onclick]").count() == 0
@@ -157,11 +163,11 @@ def test_what_failed_can_be_shown_alone(open_page: OpenPage, docs: Path) -> None
     assert all(row.is_visible() for row in passed.all())
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("viewport", [NARROW, WIDE], ids=["360 px", "1280 px"])
+@pytest.mark.parametrize(("viewport", "scheme"), sampled(LOOKS, 2))
 def test_no_page_scrolls_sideways(open_page: OpenPage, docs: Path, viewport: dict[str, int], scheme: str) -> None:
+    page = open_page(run_page(docs), viewport=viewport, color_scheme=scheme)
     for path in pages_of(docs):
-        page = open_page(path, viewport=viewport, color_scheme=scheme)
+        page.goto(path.as_uri())
         assert page.locator("html").evaluate("root => root.scrollWidth") <= viewport["width"], path
 
 
@@ -192,5 +198,7 @@ CONTRAST = """
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_stands_out_from_its_ground(open_page: OpenPage, docs: Path, scheme: str) -> None:
+    page = open_page(run_page(docs), color_scheme=scheme)
     for path in pages_of(docs):
-        assert open_page(path, color_scheme=scheme).evaluate(CONTRAST) == [], path
+        page.goto(path.as_uri())
+        assert page.evaluate(CONTRAST) == [], path
