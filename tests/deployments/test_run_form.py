@@ -1,8 +1,5 @@
 """The form of a run, as Prefect's UI and server are told of it: explained, and checked before a run exists."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.deployments.conftest import prefect_command
 from tests.patient import patient_session
 
 RUN, REQUEUE, SWEEP = "batch-scoring/on-demand", "requeue/on-demand", "sweep/hourly"
@@ -50,16 +48,10 @@ class Forms:
 
 
 @pytest.fixture(scope="module")
-def forms(repository: Path, stack_environment: dict[str, str], prefect_api: str) -> Iterator[Forms]:
-    done = subprocess.run(
-        [sys.executable, "-m", "deployments.cli", "deploy", "--json"],
-        cwd=repository,
-        env={**os.environ, **stack_environment},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+def forms(repository: Path, stack_environment: dict[str, str], prefect_api: str, keep_process: None) -> Iterator[Forms]:
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(repository)
+        done = prefect_command("deploy", "--json", environment=stack_environment)
     assert done.returncode == 0, done.stderr
     made = Forms(prefect_api)
     yield made
