@@ -26,7 +26,8 @@ LONGEST_FIRST = ("flows", "faults", "deployments", "test_readme.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the folders with the longest modules first: a long one that begins last would keep one process busy alone.
 
-    They take turns, since tests of faults wait while those of flows compute.
+    They take turns, since tests of faults wait while those of flows compute. The others come in reverse, so that the
+    short modules of `bes` are the last.
     """
     seen: dict[str, list[Path]] = {}
     turns: dict[Path, tuple[int, int]] = {}
@@ -36,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             modules = seen.setdefault(folder, [])
             modules.append(item.path)
             is_long = folder in LONGEST_FIRST
-            turns[item.path] = (len(modules), LONGEST_FIRST.index(folder)) if is_long else (len(items), 0)
+            turns[item.path] = (len(modules), LONGEST_FIRST.index(folder)) if is_long else (len(items), -len(turns))
     items.sort(key=lambda item: turns[item.path])
 
 
@@ -101,10 +102,15 @@ def faults(local_stack: LocalStack, endpoint: EndpointSettings) -> Iterator[Faul
 
 
 @pytest.fixture(scope="session")
-def new_prefect(tmp_path_factory: pytest.TempPathFactory) -> StartPrefect:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of all processes of the tests; each has a folder of its own in it."""
     base = tmp_path_factory.getbasetemp()
-    # Of several processes, each has a folder of its own in that of the session.
-    return partial(start_prefect, shared=base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def new_prefect(shared_folder: Path) -> StartPrefect:
+    return partial(start_prefect, shared=shared_folder)
 
 
 @pytest.fixture(scope="session")

@@ -32,10 +32,16 @@ def start_prefect(stack: LocalStack, port: int | None = None, *, shared: Path) -
             api = stack.start_prefect(port)()
             _copy(own, made)
             return api
-    if not own.exists():
+    give_tables(stack.home, shared=shared)
+    return stack.start_prefect(port)()
+
+
+def give_tables(home: Path, *, shared: Path) -> None:
+    """Let the first start of a stack's server find the tables, if a server of the tests has made them by now."""
+    own, made = home / "prefect" / "prefect.db", shared / "prefect.db"
+    if made.exists() and not own.exists():
         own.parent.mkdir(parents=True)
         shutil.copyfile(made, own)
-    return stack.start_prefect(port)()
 
 
 def _copy(database: Path, to: Path) -> None:

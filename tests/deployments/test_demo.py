@@ -16,6 +16,7 @@ import pytest
 import vowpalwabbit
 
 from deployments.stack import LocalStack
+from tests.prefect_server import give_tables
 from tests.readme import blocks, without_what_differs
 
 # Brings loopback up in a new network namespace (SIOCSIFFLAGS, IFF_UP | IFF_RUNNING), then becomes the demo.
@@ -94,7 +95,11 @@ def demonstrate(repository: Path, data_dir: Path, *, offline: bool) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_the_demo_ends_as_the_readme_shows_and_scores_as_vowpal_wabbit(repository: Path, tmp_path: Path):
+def test_the_demo_ends_as_the_readme_shows_and_scores_as_vowpal_wabbit(
+    repository: Path, tmp_path: Path, shared_folder: Path
+):
+    give_tables(tmp_path / ".stack", shared=shared_folder)
+
     summary = demonstrate(repository, tmp_path, offline=has_network_namespaces())
 
     (shown,) = [block for block in blocks(repository, "text") if "every row is accounted for" in block]
