@@ -9,6 +9,7 @@ with the original.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import mmh3
@@ -53,16 +54,27 @@ _PADDING = np.full(4, ord(" "), dtype=np.uint8)
 _REST_MASKS = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF], dtype=np.uint32)
 
 
-def hash_features(texts: pa.StringArray, *, bits: int, ngrams: int) -> npt.NDArray[np.int32]:
-    """Count hashed n-grams per text.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ngrams:
+    """The n-grams of the rows from `first_row` to before `end_row`, as found: none is merged with its like.
+
+    Each is one number, its cell in a table of these rows: its row, counted from `first_row`, times the number of
+    columns, plus its column.
+    """
+
+    first_row: int
+    end_row: int
+    cells: Places
+
+
+def find_ngrams(texts: pa.StringArray, *, bits: int, ngrams: int, most_rows: int | None = None) -> Iterator[Ngrams]:
+    """Hash the n-grams of each text, some rows at a time, in order; every row is in one of the slices.
 
     Args:
         texts: Shape (n_rows,), UTF-8; null counts as the empty text.
-        bits: log2 of the number of output columns, 1 to 31.
+        bits: log2 of the number of columns, 1 to 31. A column is the low `bits` bits of the hash.
         ngrams: Longest sequence of tokens that is counted; the shorter ones are counted beside it.
-
-    Returns:
-        Shape (n_rows, 2**bits), int32 counts. A column is the low `bits` bits of the hash.
+        most_rows: Rows of a slice at most; without it only the amount of text bounds a slice.
 
     Raises:
         ValueError: `bits` or `ngrams` is out of range.
@@ -71,10 +83,27 @@ def hash_features(texts: pa.StringArray, *, bits: int, ngrams: int) -> npt.NDArr
         raise ValueError(f"bits must be 1 to {MAX_BITS}, not {bits!r}.")
     if ngrams < 1:
         raise ValueError(f"ngrams must be 1 or more, not {ngrams!r}.")
+    return _find_ngrams(texts, bits, ngrams, most_rows or max(1, len(texts)))
+
+
+def hash_features(texts: pa.StringArray, *, bits: int, ngrams: int) -> npt.NDArray[np.int32]:
+    """Count hashed n-grams per text.
+
+    Args:
+        texts: As for `find_ngrams`.
+        bits: As for `find_ngrams`.
+        ngrams: As for `find_ngrams`.
+
+    Returns:
+        Shape (n_rows, 2**bits), int32 counts.
+
+    Raises:
+        ValueError: `bits` or `ngrams` is out of range.
+    """
+    slices = find_ngrams(texts, bits=bits, ngrams=ngrams)
     counts = np.zeros((len(texts), 1 << bits), dtype=np.int32)
-    for first_row, end_row in _row_slices(texts):
-        rows, hashes = _hash_tokens(texts.slice(first_row, end_row - first_row))
-        _count_ngrams(counts[first_row:end_row], rows, hashes, ngrams=ngrams)
+    for found in slices:
+        np.add.at(counts[found.first_row : found.end_row].reshape(-1), found.cells, np.int32(1))
     return counts
 
 
@@ -88,14 +117,21 @@ def hash_token(token: bytes) -> int:
     return mmh3.hash(token, seed=0, signed=False)
 
 
-def _row_slices(texts: pa.StringArray) -> Iterator[tuple[int, int]]:
-    """First and end row of slices that hold a bounded amount of text, one row at least."""
+def _find_ngrams(texts: pa.StringArray, bits: int, ngrams: int, most_rows: int) -> Iterator[Ngrams]:
+    for first_row, end_row in _row_slices(texts, most_rows):
+        rows, hashes = _hash_tokens(texts.slice(first_row, end_row - first_row))
+        yield Ngrams(first_row=first_row, end_row=end_row, cells=_ngram_cells(rows, hashes, bits, ngrams))
+
+
+def _row_slices(texts: pa.StringArray, most_rows: int) -> Iterator[tuple[int, int]]:
+    """First and end row of slices that hold a bounded amount of text and of rows, one row at least."""
     # Each row is counted as longer by one, so that the number of empty rows is bounded too.
     sizes_bytes = pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False) + 1
     ends = np.cumsum(sizes_bytes, dtype=np.int64)
     first_row = done_bytes = 0
     while first_row < len(ends):
-        end_row = max(first_row + 1, int(np.searchsorted(ends, done_bytes + SLICE_BYTES, side="right")))
+        full_row = int(np.searchsorted(ends, done_bytes + SLICE_BYTES, side="right"))
+        end_row = min(max(first_row + 1, full_row), first_row + most_rows)
         yield first_row, end_row
         first_row, done_bytes = end_row, int(ends[end_row - 1])
 
@@ -182,18 +218,14 @@ def _hash_one_by_one(text: Text, starts: Places, ends: Places) -> Hashes:
     return np.fromiter(map(hashes.__getitem__, tokens), dtype=np.uint32, count=len(tokens))
 
 
-def _count_ngrams(counts: npt.NDArray[np.int32], rows: Places, hashes: Hashes, *, ngrams: int) -> None:
-    """Add the n-grams of orders 1 to `ngrams` to `counts`; none reaches over the end of a row."""
-    n_columns = counts.shape[1]
-    cells = counts.reshape(-1)
-    row_cells = rows * n_columns
+def _ngram_cells(rows: Places, hashes: Hashes, bits: int, ngrams: int) -> Places:
+    """Cells of the n-grams of orders 1 to `ngrams`; none reaches over the end of a row."""
+    mask = np.uint32((1 << bits) - 1)
+    row_cells = rows << bits
     grams = hashes
-    for order in range(1, ngrams + 1):
-        if order > 1:
-            grams = grams[:-1] * NGRAM_FACTOR + hashes[order - 1 :]
-        if not grams.size:
-            return
-        places = row_cells[: grams.size] + (grams & np.uint32(n_columns - 1))
-        if order > 1:
-            places = places[rows[: grams.size] == rows[order - 1 :]]
-        np.add.at(cells, places, np.int32(1))
+    cells = [row_cells + (grams & mask)]
+    for order in range(2, min(ngrams, len(hashes)) + 1):
+        grams = grams[:-1] * NGRAM_FACTOR + hashes[order - 1 :]
+        inside = rows[: grams.size] == rows[order - 1 :]
+        cells.append((row_cells[: grams.size] + (grams & mask))[inside])
+    return np.concatenate(cells)

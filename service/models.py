@@ -5,8 +5,10 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Protocol, cast
 
+import numpy as np
 import pyarrow as pa
 
+from service.counts_csv import counts_csv
 from service.declaration import (
     MAX_COLUMN_BITS,
     Column,
@@ -19,11 +21,12 @@ from service.declaration import (
     ScikitLearn,
 )
 from service.errors import ScoringFailed
-from service.feature_hashing import hash_features
+from service.feature_hashing import find_ngrams, hash_features
 from service.parameters import Scalar
+from service.tables import csv_rows
 
 CELLS_AT_A_TIME = 1 << 22
-"""Output cells made at a time: 16 MB of counts. Wide outputs are made from fewer rows at once."""
+"""Output cells made at a time: 16 MB of counts, 8 MB of them as CSV. Wide outputs are made from fewer rows at once."""
 
 
 class Model(Protocol):
@@ -61,8 +64,18 @@ class FeatureHashingModel:
     def score(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The counts of each row."""
         counts = hash_features(batch.column(self._column), bits=self._bits, ngrams=self._ngrams)
-        arrays = [pa.array(counts[:, index]) for index in range(counts.shape[1])]
+        # One array cut into columns: to make tens of thousands of them costs more than to count.
+        by_column = pa.array(np.ascontiguousarray(counts.T).reshape(-1))
+        arrays = [by_column.slice(index * len(counts), len(counts)) for index in range(len(self.columns))]
         return pa.record_batch(arrays, names=[column.name for column in self.columns])
+
+    def csv_in_slices(self, batch: pa.RecordBatch, delimiter: str) -> Iterator[memoryview]:
+        """The counts of each row as CSV, straight from the n-grams: most counts of wide outputs are zeros."""
+        n_columns = len(self.columns)
+        texts, most_rows = batch.column(self._column), CELLS_AT_A_TIME // n_columns
+        for found in find_ngrams(texts, bits=self._bits, ngrams=self._ngrams, most_rows=most_rows):
+            n_rows = found.end_row - found.first_row
+            yield counts_csv(found.cells, n_rows=n_rows, n_columns=n_columns, delimiter=delimiter)
 
 
 # Wide outputs have tens of thousands of columns, and every request loads its model anew.
@@ -111,6 +124,17 @@ def score_in_slices(model: Model, batch: pa.RecordBatch) -> Iterator[pa.RecordBa
     n_rows = max(1, CELLS_AT_A_TIME // max(1, len(model.columns)))
     for first in range(0, batch.num_rows, n_rows):
         yield _scored(model, batch.slice(first, n_rows))
+
+
+def csv_in_slices(model: Model, batch: pa.RecordBatch, delimiter: str) -> Iterator[memoryview]:
+    """What `model` makes of `batch` as CSV without a header, in pieces small enough for memory.
+
+    Raises:
+        ScoringFailed: As `score_in_slices`.
+    """
+    if isinstance(model, FeatureHashingModel):
+        return model.csv_in_slices(batch, delimiter)
+    return (csv_rows(scored, delimiter) for scored in score_in_slices(model, batch))
 
 
 def _scored(model: Model, batch: pa.RecordBatch) -> pa.RecordBatch:

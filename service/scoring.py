@@ -7,16 +7,15 @@ from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
 from service.declaration import Column, InputPort, OutputPort, WebService
 from service.errors import RowRefused, ScoringFailed
 from service.faults import OutputFaultKind, SpoiltWriter
-from service.models import Model, load_model, score_in_slices
+from service.models import Model, csv_in_slices, load_model
 from service.parameters import Scalar
 from service.places import BlobPlace
 from service.storage import BlockWriter, open_blob
-from service.tables import BadCell, as_text, header_line, line_of, read_blocks, typed
+from service.tables import BadCell, header_line, line_of, read_blocks, typed
 
 BlockIds: TypeAlias = dict[str, tuple[str, ...]]
 """Ids of the staged blocks of each output, in order."""
@@ -50,16 +49,13 @@ class OutputTable:
         self.model = model
         writer = BlockWriter(place, attempt)
         self._writer = SpoiltWriter(writer, spoil) if spoil else writer
-        self._options = pacsv.WriteOptions(include_header=False, delimiter=place.delimiter)
+        self._delimiter = place.delimiter
         self._writer.write(header_line([column.name for column in model.columns], place.delimiter))
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Score input rows and append the result."""
-        for scored in score_in_slices(self.model, batch):
-            columns = [as_text(column) if pa.types.is_boolean(column.type) else column for column in scored.columns]
-            text = pa.BufferOutputStream()
-            pacsv.write_csv(pa.record_batch(columns, names=scored.schema.names), text, self._options)
-            self._writer.write(memoryview(text.getvalue()))
+        for rows in csv_in_slices(self.model, batch, self._delimiter):
+            self._writer.write(rows)
 
     def finish(self) -> tuple[str, ...] | None:
         """Stage the rest, and give the ids of all blocks; None for an output that a fault loses."""

@@ -254,3 +254,12 @@ def table_of(results: Sequence[npt.NDArray[Any]], columns: Sequence[Column]) -> 
         message = f"The model's results do not have the declared types: {error}"
         raise ScoringFailed(message) from error
     return pa.record_batch(arrays, names=[column.name for column in columns])
+
+
+def csv_rows(batch: pa.RecordBatch, delimiter: str) -> memoryview:
+    """Rows as CSV, without a header."""
+    columns = [as_text(column) if pa.types.is_boolean(column.type) else column for column in batch.columns]
+    text = pa.BufferOutputStream()
+    options = pacsv.WriteOptions(include_header=False, delimiter=delimiter)
+    pacsv.write_csv(pa.record_batch(columns, names=batch.schema.names), text, options)
+    return memoryview(text.getvalue())

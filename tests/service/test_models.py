@@ -3,7 +3,8 @@ import pytest
 
 from service.declaration import FeatureHashing, OutputPort
 from service.errors import ScoringFailed
-from service.models import CELLS_AT_A_TIME, FeatureHashingModel, load_model, score_in_slices
+from service.models import CELLS_AT_A_TIME, FeatureHashingModel, csv_in_slices, load_model, score_in_slices
+from service.tables import csv_rows
 
 DECLARED = FeatureHashing(type="feature_hashing", column="Col2", bits=3, ngrams=2, bits_parameter="Hashing bitsize")
 PORT = OutputPort.model_validate({"name": "output1", "columns": [{"name": "x"}]})
@@ -36,6 +37,16 @@ def test_wide_output_is_made_from_few_rows_at_a_time_in_order() -> None:
     pieces = list(score_in_slices(model, rows(*texts)))
     assert max(piece.num_rows for piece in pieces) == CELLS_AT_A_TIME // 2**12
     assert pa.Table.from_batches(pieces).equals(pa.Table.from_batches([model.score(rows(*texts))]))
+
+
+def test_wide_output_is_written_from_few_rows_at_a_time_as_it_is_scored() -> None:
+    model = FeatureHashingModel(DECLARED, {"Hashing bitsize": 12})
+    batch = rows(*(f"word{index} and {'again ' * (index % 14)}" for index in range(2500)), None)
+
+    pieces = [bytes(piece) for piece in csv_in_slices(model, batch, "\t")]
+
+    assert max(piece.count(b"\n") for piece in pieces) == CELLS_AT_A_TIME // 2**12
+    assert b"".join(pieces) == bytes(csv_rows(model.score(batch), "\t"))
 
 
 def test_model_that_gives_another_number_of_rows_fails_the_job() -> None:
