@@ -142,7 +142,11 @@ def _hash_tokens(texts: pa.StringArray) -> tuple[Places, Hashes]:
     starts, ends = _split_tokens(text)
     rows = np.repeat(np.arange(len(texts)), np.diff(np.searchsorted(starts, bounds)))
     hashes = _hash_side_by_side(text, starts, ends)
-    odd = np.flatnonzero(_are_odd(text, starts, ends))
+    first, last = text[starts], text[ends - 1]
+    maybe_numbers = np.flatnonzero(_are_digits(first) & _are_digits(last))
+    numbers, values = _read_numbers(text, starts[maybe_numbers], ends[maybe_numbers])
+    hashes[maybe_numbers[numbers]] = values[numbers]
+    odd = np.flatnonzero((np.minimum(first, last) <= TRIMMED[-1]) | (ends - starts > LONGEST_SIDE_BY_SIDE))
     hashes[odd] = _hash_one_by_one(text, starts[odd], ends[odd])
     return rows, hashes
 
@@ -165,16 +169,24 @@ def _split_tokens(text: Text) -> tuple[Places, Places]:
     return edges[::2], edges[1::2]
 
 
-def _are_odd(text: Text, starts: Places, ends: Places) -> npt.NDArray[np.bool_]:
-    """Which tokens are long, have something to trim or may be numbers: few."""
-    first, last = text[starts], text[ends - 1]
-    trimmed = np.minimum(first, last) <= TRIMMED[-1]
-    maybe_numbers = _are_digits(first) & _are_digits(last)
-    return trimmed | maybe_numbers | (ends - starts > LONGEST_SIDE_BY_SIDE)
-
-
 def _are_digits(characters: Text) -> npt.NDArray[np.bool_]:
     return characters - np.uint8(ord("0")) < N_DIGITS  # smaller ones wrap around
+
+
+def _read_numbers(text: Text, starts: Places, ends: Places) -> tuple[npt.NDArray[np.bool_], Hashes]:
+    """Which tokens are all digits, and their values modulo 2**32: one step over all of them for each place.
+
+    Of tokens that are longer than `LONGEST_SIDE_BY_SIDE` only the beginning is read.
+    """
+    lengths = ends - starts
+    numeric = np.ones(len(starts), dtype=np.bool_)
+    values = np.zeros(len(starts), dtype=np.uint32)
+    for place in range(min(int(lengths.max(initial=0)), LONGEST_SIDE_BY_SIDE)):
+        # Behind its end a token's last byte is read again.
+        digits = text[np.minimum(starts + place, ends - 1)] - np.uint8(ord("0"))
+        numeric &= digits < N_DIGITS
+        values = np.where(place < lengths, values * np.uint32(N_DIGITS) + digits, values)
+    return numeric, values
 
 
 def _hash_side_by_side(text: Text, starts: Places, ends: Places) -> Hashes:
