@@ -146,7 +146,7 @@ class BlockWriter(io.RawIOBase):
         self._place = place
         self._attempt = attempt
         self._client = _client(place)
-        self._buffer = bytearray()
+        self._buffer = io.BytesIO()
         self._threads = ThreadPoolExecutor(STAGING_THREADS, thread_name_prefix="stage")
         self._under_way: list[Future[object]] = []
         self.block_ids: list[str] = []
@@ -157,20 +157,27 @@ class BlockWriter(io.RawIOBase):
 
     def write(self, data: bytes | memoryview) -> int:  # type: ignore[override]
         """Take `data`; whole blocks leave in the background, and at most a few of them wait in memory."""
-        self._buffer += data
-        while len(self._buffer) >= BLOCK_BYTES:
-            self._stage(bytes(self._buffer[:BLOCK_BYTES]))
-            del self._buffer[:BLOCK_BYTES]
+        rest = memoryview(data)
+        while rest:
+            room = BLOCK_BYTES - self._buffer.tell()
+            self._buffer.write(rest[:room])
+            rest = rest[room:]
+            if self._buffer.tell() == BLOCK_BYTES:
+                self._stage_buffer()
         return len(data)
 
     def finish(self) -> tuple[str, ...]:
         """Stage what is left, wait until every block has arrived, and give the block ids in order."""
-        if self._buffer:
-            self._stage(bytes(self._buffer))
-            self._buffer.clear()
+        if self._buffer.tell():
+            self._stage_buffer()
         self._wait_until(0)
         self.close()
         return tuple(self.block_ids)
+
+    def _stage_buffer(self) -> None:
+        # BytesIO gives what it holds without a copy.
+        self._stage(self._buffer.getvalue())
+        self._buffer = io.BytesIO()
 
     def _stage(self, block: bytes) -> None:
         self._wait_until(STAGING_THREADS - 1)
