@@ -70,7 +70,8 @@ def test_service_says_one_line_and_ends_cleanly_within_seconds(azurite: Any, tmp
             began = time.monotonic()
             service.process.send_signal(getattr(signal, sig))
             assert service.process.wait(DEADLINE_SECONDS) == 0
-        assert time.monotonic() - began < 8
+        # Far less than the 120 s for which a connection is kept, and more than a busy machine takes.
+        assert time.monotonic() - began < 30
         assert service.process.stdout.read() == ""
         assert "Traceback" not in service.log.read_text()
         assert oct((tmp_path / "data").stat().st_mode)[-3:] == "700"
