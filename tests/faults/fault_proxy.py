@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR
 from typing import Any
@@ -73,6 +74,9 @@ class FaultProxy(ThreadingHTTPServer):
 
     Args:
         upstream: Address of the gateway with the API's suffix.
+
+    Attributes:
+        refused_at: When the gateway itself answered that calls are too many.
     """
 
     daemon_threads = True
@@ -83,6 +87,7 @@ class FaultProxy(ThreadingHTTPServer):
         self._upstream = urlsplit(upstream)
         self.url = f"http://127.0.0.1:{self.server_port}{self._upstream.path}"
         self.calls: list[Call] = []
+        self.refused_at: list[float] = []
         self.armed: list[Fault] = []
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
@@ -135,6 +140,8 @@ class FaultProxy(ThreadingHTTPServer):
         try:
             connection.request(method, target, body, headers)
             answer = connection.getresponse()
+            if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                self.refused_at.append(time.monotonic())
             return answer.status, answer.getheaders(), answer.read()
         finally:
             connection.close()
