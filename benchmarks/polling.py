@@ -94,10 +94,8 @@ def section(measured: Mapping[int, Mapping[str, Polled]], live: Mapping[float, M
             *_verdicts(measured),
             "",
             "A pace that knows nothing of a job cannot beat both loops on both counts: it would have to see the",
-            "end of a job of 10 s within half a second, in three or four calls. Ours follows the quick loop up to 10 s",
-            "and beats the slow one from some minutes on; between them it costs fewer calls than the one and notices",
-            "sooner than the other. Where the pace is known and a job takes minutes, it is content with a hundredth of",
-            "the job's time, at a tenth of the calls of the quick loop or less: calls count against a quota.",
+            "end of a job of 10 s within half a second, in three or four calls. Where the pace is known and a job",
+            "takes minutes, ours is content with some hundredth of the job's time: calls count against a quota.",
             "",
         ]
     )

@@ -20,6 +20,7 @@ from bes.protocol import BlobReference
 from bes.settings import StorageSettings
 from bes.storage_access import References, address_of, connect
 from bes.storage_errors import storage_errors
+from bes.transfers import until_whole
 from bes.uploads import Content, Sent, digest_of, upload_new
 
 logger = logging.getLogger(__name__)
@@ -133,12 +134,13 @@ class BlobStore:
         return self._references.reference(name, BlobSasPermissions(create=True, write=True), lifetime)
 
     def _sent(self, blob: BlobClient, content: Content, content_type: str) -> Sent:
-        try:
-            return upload_new(blob, content, content_type=content_type)
-        except ResourceExistsError:
-            # An upload of ours, or somebody else's blob: the content tells.
-            sent = digest_of(content)
-        if (blob.get_blob_properties().metadata or {}).get("sha256") != sent.sha256:
+        sent = upload_new(blob, content, content_type=content_type)
+        if sent is not None:
+            return sent
+        # An upload of ours, or somebody else's blob: the content tells.
+        sent = digest_of(content)
+        there = until_whole(blob.get_blob_properties, blob.blob_name)
+        if (there.metadata or {}).get("sha256") != sent.sha256:
             raise IntegrityError(
                 f"The blob {blob.blob_name!r} exists with other content.",
                 # Never to remove it: jobs may have been given what it holds, and their outputs would be adopted.

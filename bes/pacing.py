@@ -25,16 +25,18 @@ class PacingPlan:
         first_seconds: Before the first question, and no pause is shorter.
         longest_seconds: No pause is longer, so that a job that fails early or hangs is noticed.
         share: Each pause is this part of the time that the job has taken, while nothing foretells its end.
-        short_seconds: After the first question no such pause is shorter: just below the second of the loops that
-            clients of this service have, so that a job of some seconds costs no more calls and is not noticed later.
+        short_seconds: After the first question no such pause is shorter, but for the jitter: just below the second of
+            the quickest loop that clients have, so that a job of some seconds costs no more calls and is seen no later.
         long_share: The same as `share` once such a pause has grown to `long_seconds`.
-        long_seconds: See `long_share`.
+        long_seconds: Half of it, the mean delay, is below the 7.5 s of the slowest loop that clients have, up to a
+            quarter of an hour, of which `long_share` makes the same.
         early: A foretold end is looked for from this part of the expected run time before it; like jobs differ by less
             than half as much.
         near: Around it, each pause is this part of the expected run time, and at most `near_seconds`.
         near_seconds: See `near`.
-        fine_seconds: A pause around it may be as long as this, if that is no more than `fine` of the run time.
-        fine: See `fine_seconds`.
+        fine_seconds: A pause around it may be as long as this, if that is no more than `fine` of the run time: its half
+            is below the half second of the quickest loop.
+        fine: Of a job of a second and a half it is `first_seconds`, the shortest pause.
         jitter: Each pause is longer or shorter by up to this part, so that clients do not ask in step.
     """
 

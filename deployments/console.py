@@ -56,7 +56,7 @@ def summary_text(summary: RunSummary) -> str:
         ("Data Docs", str(summary.data_docs)),
         *([("report", str(summary.report))] if summary.report else []),
     ]
-    how = "was published before, and nothing was scored" if summary.published_before else f"is {summary.status}"
+    how = "was published before, and nothing was scored again" if summary.published_before else f"is {summary.status}"
     lines = [f"Run {summary.run_key} {how}: every row is accounted for.", ""]
     return "\n".join(lines + [f"  {name:<12} {value}" for name, value in rows])
 

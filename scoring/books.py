@@ -53,7 +53,7 @@ def count_output(shard: Shard, output: CsvFile) -> int:
     n_rows = sum(batch.num_rows for batch in output.batches()) if output.header else 0
     if n_rows != shard.n_rows:
         raise IntegrityError(
-            f"{output.what} has {counted(n_rows, 'row')} instead of {shard.n_rows}.",
+            f"{output.what} has {counted(n_rows, 'row')} instead of {shard.n_rows:,}.",
             "Nothing was published. Run again; if it happens again, ask the owner of the web service.",
         )
     return n_rows

@@ -5,6 +5,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from bes.settings import Connections
+from scoring.counted import be, counted
 from scoring.gates.settings import GateSettings
 from scoring.manifest import Manifest
 from scoring.plan import Outcome
@@ -66,9 +67,10 @@ def _markdown(summary: RequeueSummary, manifest: Manifest) -> str:
         f"| `{step.folder}` | {step.n_rows:,} | {step.n_refused_again:,} | {len(step.jobs):,} |"
         for step in manifest.requeued_from
     )
+    quarantined = f"{counted(summary.n_quarantined, 'row')} {be(summary.n_quarantined)} quarantined"
     return f"""# {manifest.contract}: {summary.n_scored:,} of {summary.n_input:,} rows scored
 
-Version `{summary.published}` of run `{summary.run_key}`; {summary.n_quarantined:,} rows are quarantined.
+Version `{summary.published}` of run `{summary.run_key}`; {quarantined}.
 
 | added to | rows | refused again | jobs |
 | --- | --: | --: | --: |

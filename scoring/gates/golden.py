@@ -17,6 +17,7 @@ from scoring.contract.model import GoldenRow
 from scoring.contract.problem import ContractProblem
 from scoring.contract.reading.accepted import CheckedFile, ChunkMap
 from scoring.contract.reading.dialect import Dialect
+from scoring.counted import counted
 from scoring.gates.judging import leave_evidence, require_open
 from scoring.gates.rules import result_of
 from scoring.gates.settings import GateSettings
@@ -179,8 +180,7 @@ def _cells(golden: Sequence[GoldenRow], columns: Sequence[str]) -> dict[int, tup
 def _compared(
     settings: GateSettings, name: str, plan: RunPlan, problems: Sequence[ContractProblem], by: str
 ) -> GateResult:
-    n_rows = len(plan.golden)
-    rows = f"{n_rows} golden row{'s' if n_rows > 1 else ''}"
+    rows = counted(len(plan.golden), "golden row")
     message = f"{rows} came back from {by} as the contract says."
     if problems:
         named = " ".join(f"{problem.member}: {problem.what}" for problem in problems[:_NAMED])

@@ -134,7 +134,9 @@ def failure_of(error: BaseException, *, hides_words: bool = False) -> Failure:
             what = what.replace(error.details, REDACTED)
         return Failure(what=short(what, _LONGEST_ERROR), next_step=error.next_step)
     if not isinstance(error, Exception):
-        return Failure(what="The run was interrupted, and its jobs were cancelled.", next_step="Run again.")
+        return Failure(
+            what="The run was interrupted, and the web service was told to cancel its jobs.", next_step="Run again."
+        )
     return Failure(
         what=short(f"Unexpected {type(error).__name__}: {redact(str(error))}", _LONGEST_ERROR),
         next_step="See the run's log in Prefect; then run again, which goes on where this one stood.",
@@ -155,12 +157,15 @@ def _facts(known: Known, seconds: float) -> Facts:
 
 
 def _gates(results: Sequence[GateResult]) -> tuple[GateLine, ...]:
-    """The gates that do not hold, each by itself; then the others, of which each is one line for all its columns."""
+    """The gates that do not hold, each by itself; then the others.
+
+    Of these each is one line for all the columns to which it applies, and one more for each reason why it does not.
+    """
     failed = [_gate(result) for result in results if not result.passed]
-    passed: dict[tuple[str, bool], list[GateResult]] = {}
+    passed: dict[tuple[str, str], list[GateResult]] = {}
     for result in results:
         if result.passed:
-            passed.setdefault((result.name, _applies(result)), []).append(result)
+            passed.setdefault((result.name, "" if _applies(result) else result.message), []).append(result)
     nearest = [(max(those, key=lambda one: one.value or 0.0), len(those)) for those in passed.values()]
     return (*_worst_first(failed), *(_gate(result, n_columns=n_columns) for result, n_columns in nearest))
 

@@ -81,7 +81,7 @@ def fetch_base(held: HeldRun, work: Path) -> Base:
     if quarantined.n_records != manifest.n_quarantined:
         raise IntegrityError(
             f"The quarantine of {folder!r} holds {counted(quarantined.n_records, 'record')} instead of"
-            f" {manifest.n_quarantined}.",
+            f" {manifest.n_quarantined:,}.",
             "Somebody has written it since. Run with --rescore, which publishes another version.",
         )
     mended: tuple[MendedRow, ...] = ()

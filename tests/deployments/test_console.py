@@ -32,7 +32,7 @@ def summary(**changes: object) -> RunSummary:
     ("published_before", "first"),
     [
         (False, "Run 0f91e4fbbf1384cb is published: every row is accounted for."),
-        (True, "Run 0f91e4fbbf1384cb was published before, and nothing was scored: every row is accounted for."),
+        (True, "Run 0f91e4fbbf1384cb was published before, and nothing was scored again: every row is accounted for."),
     ],
 )
 def test_a_result_that_was_there_is_not_said_to_be_new(published_before: bool, first: str):

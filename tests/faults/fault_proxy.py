@@ -76,7 +76,7 @@ class FaultProxy(ThreadingHTTPServer):
         upstream: Address of the gateway with the API's suffix.
 
     Attributes:
-        refused_at: When the gateway itself answered that calls are too many.
+        too_many: Calls that the gateway itself refused as too many: when each came and when it was answered.
     """
 
     daemon_threads = True
@@ -87,7 +87,7 @@ class FaultProxy(ThreadingHTTPServer):
         self._upstream = urlsplit(upstream)
         self.url = f"http://127.0.0.1:{self.server_port}{self._upstream.path}"
         self.calls: list[Call] = []
-        self.refused_at: list[float] = []
+        self.too_many: list[tuple[float, float]] = []
         self.armed: list[Fault] = []
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02})
@@ -136,12 +136,12 @@ class FaultProxy(ThreadingHTTPServer):
         self, method: str, target: str, headers: dict[str, str], body: bytes
     ) -> tuple[int, list[tuple[str, str]], bytes]:
         """Status, headers and body of the gateway's answer."""
-        connection = http.client.HTTPConnection(self._upstream.netloc, timeout=60)
+        came_at, connection = time.monotonic(), http.client.HTTPConnection(self._upstream.netloc, timeout=60)
         try:
             connection.request(method, target, body, headers)
             answer = connection.getresponse()
             if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-                self.refused_at.append(time.monotonic())
+                self.too_many.append((came_at, time.monotonic()))
             return answer.status, answer.getheaders(), answer.read()
         finally:
             connection.close()

@@ -50,5 +50,7 @@ def unclosed_connections() -> Iterator[None]:
     """Lets connections be left to the end of the process, as Prefect leaves those of its clients."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
-        yield
-        gc.collect()
+        try:
+            yield
+        finally:
+            gc.collect()

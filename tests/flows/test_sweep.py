@@ -16,4 +16,4 @@ def test_a_sweep_leaves_a_table_of_what_it_did(run_here: RunHere, stack_environm
         f"{prefect_api}/artifacts/filter", json={"artifacts": {"key": {"any_": ["sweep"]}}}, timeout=30
     )
     told = {artifact["description"]: artifact["type"] for artifact in found.json()}
-    assert told["0 runs were looked at; these had something to clean up."] == "table"
+    assert told["0 runs looked at; these had something to clean up."] == "table"

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from bes.errors import IntegrityError
 from scoring.books import Books, check_output, count_output, open_output
-from scoring.counted import counted
 from scoring.shards import cut_shards
 from tests.scoring.accepting import accept, write_csv
 
@@ -72,18 +71,18 @@ def test_an_output_of_as_many_rows_as_were_sent_is_counted(tmp_path, n_rows, con
 @pytest.mark.parametrize(
     ("found", "content"),
     [
-        (0, ""),
-        (0, "scored,p\n"),
-        (1, "scored,p\n1,0.5\n"),
-        (3, "scored,p\n1,0.5\n0,0.2\n0,0.1\n"),
-        (1, 'scored,p\n"1\n0",0.2\n'),
+        ("0 rows", ""),
+        ("0 rows", "scored,p\n"),
+        ("1 row", "scored,p\n1,0.5\n"),
+        ("3 rows", "scored,p\n1,0.5\n0,0.2\n0,0.1\n"),
+        ("1 row", 'scored,p\n"1\n0",0.2\n'),
     ],
     ids=["nothing", "header alone", "one missing", "one too many", "a line end in quotes is no row"],
 )
 def test_an_output_of_another_number_of_rows_names_the_shard_and_both_numbers(tmp_path, found, content):
     with pytest.raises(IntegrityError) as caught:
         count(tmp_path, 2, content)
-    assert caught.value.what == f"The output of shard 3 (reviews.csv, 2 rows) has {counted(found, 'row')} instead of 2."
+    assert caught.value.what == f"The output of shard 3 (reviews.csv, 2 rows) has {found} instead of 2."
 
 
 @pytest.mark.parametrize(

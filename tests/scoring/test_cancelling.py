@@ -1,6 +1,7 @@
 """Jobs of a run that is given up: what is said of them is true, however they ended. Service and storage are real."""
 
 import logging
+import uuid
 
 import pytest
 
@@ -17,13 +18,14 @@ from tests.waiting import eventually
 
 
 @pytest.fixture
-def run(store, endpoint, tmp_path):
+def run(azurite, endpoint, tmp_path):
+    storage = azurite.settings.model_copy(update={"container": f"test-{uuid.uuid4().hex}"})
     command = {"home": str(tmp_path), "rows": [["R1", "4", "text"]], "refused": 0, "rows_per_job": 1}
     plan = planned(command, "test")
     opened = open_run(
         plan,
         work_plan(plan, workspace=endpoint.workspace, service=endpoint.service, rows_per_job=1),
-        Connections(endpoint=endpoint, storage=store._settings),
+        Connections(endpoint=endpoint, storage=storage),
         settings=RunSettings(data_dir=tmp_path / "runs"),
         writer=Writer.here(session="test"),
         run_date=RUN_DATE,

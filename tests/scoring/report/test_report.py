@@ -88,13 +88,18 @@ def test_a_gate_that_does_not_apply_is_not_said_to_be_passed():
         return GateResult(name="psi", column=column, value=value, action="warn", passed=True, message=message)
 
     nothing = report_of(known(gates=[psi(None, None)]))
-    some = report_of(known(gates=[psi("a", 0.1), psi("b", None), psi("c", 0.2), psi("d", None)], last=last_good()))
+    empty = psi("e", None).model_copy(update={"message": "Not applicable: the column is empty."})
+    gates = [psi("a", 0.1), psi("b", None), psi("c", 0.2), psi("d", None), empty]
+    some = report_of(known(gates=gates, last=last_good()))
 
     assert [(gate.outcome, gate.n_columns) for gate in nothing.gates] == [("not applied", 1)]
     assert "Not applicable: there is no last good run." in as_html(nothing)
+    assert "Not applicable: there is no last good run." in as_html(some)
+    assert "Not applicable: the column is empty." in as_html(some)
     assert [(gate.outcome, gate.n_columns, gate.value) for gate in some.gates] == [
         ("passed", 2, "0.2"),
         ("not applied", 2, ""),
+        ("not applied", 1, ""),
     ]
     assert [report.verdict.kind for report in (nothing, some)] == ["good", "good"]
 
