@@ -14,23 +14,28 @@ def main() -> None:
     Raises:
         SystemExit: Something is set wrong, with a sentence that says what.
     """
-    # Worker processes import this module anew; what only the server needs is imported here.
+    settings = _read_settings()
+    # Takes seconds, which wrong settings need not wait for. Worker processes import this module anew, without all that.
     from service.app import create_app
     from service.core import ServiceCore
     from service.serving import serve
 
     try:
-        settings = ServiceSettings()
         core = ServiceCore.from_settings(settings)
         core.load_models()
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = "_".join(str(part) for part in first["loc"])
-        sys.exit(f"{ENVIRONMENT_PREFIX}{name.upper()}: {first['msg']}" if name else f"Settings: {first['msg']}")
     # ImportError: the package of an executor that is asked for is not installed.
     except (DeclarationError, ServiceError, RuntimeError, OSError, ImportError) as error:
         sys.exit(str(error))
     serve(create_app(core), host=settings.host, port=settings.port)
+
+
+def _read_settings() -> ServiceSettings:
+    try:
+        return ServiceSettings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "_".join(str(part) for part in first["loc"])
+        sys.exit(f"{ENVIRONMENT_PREFIX}{name.upper()}: {first['msg']}" if name else f"Settings: {first['msg']}")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from service.settings import ServiceSettings
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-PRELOADED = ["service.scoring", "service.rrs"]
-"""Imported once by the server that the worker processes are forked from."""
+PRELOADED = ["service.scoring", "service.rrs", "service.workers"]
+"""Imported once by the server that the worker processes are forked from; the last is what each of them begins with."""
 
 
 START_SECONDS = 60
