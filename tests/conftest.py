@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import requests
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from bes.settings import EndpointSettings, StorageSettings
 from deployments.embedded import Surroundings, environment_of
@@ -20,7 +22,28 @@ from tests.prefect_server import StartPrefect, start_prefect
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-LONGEST_FIRST = ("flows", "faults", "deployments", "test_readme.py")
+LONGEST_FIRST = ("flows", "faults", "deployments", "test_readme.py", "conformance")
+
+TOGETHER = (
+    "tests/conformance/",
+    "tests/service/console/",
+    "tests/service/gateway/",
+    *(f"tests/service/test_{name}.py" for name in ("batch", "faults", "rrs", "scoring", "swagger", "web_service")),
+)
+"""Where tests share servers of a folder's own, each of which takes seconds of computing to start."""
+
+
+class _ByServers(LoadScopeScheduling):
+    """A module stays in one process, and so do all that share servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = super()._split_scope(nodeid)
+        return str(Path(module).parent) if module.startswith(TOGETHER) else module
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _ByServers(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

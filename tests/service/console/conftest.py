@@ -53,12 +53,10 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def stack(azurite: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with LocalStack(tmp_path_factory.mktemp("console")) as local:
-        endpoint = local.start_web_service(azurite.settings)
-        log = local.home / "logs" / "web-service.log"
-        console = Console(url=local.web_service_url, log=log)
-        yield Stack(console=console, endpoint=endpoint, connection_string=azurite.connection_string)
+def stack(local_stack: LocalStack, azurite: Any, endpoint: EndpointSettings) -> Stack:
+    """The session's own, with what other tests have left on it."""
+    console = Console(url=local_stack.web_service_url, log=local_stack.home / "logs" / "web-service.log")
+    return Stack(console=console, endpoint=endpoint, connection_string=azurite.connection_string)
 
 
 @pytest.fixture(scope="session")
