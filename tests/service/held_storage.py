@@ -50,6 +50,12 @@ class HeldStorage(ThreadingHTTPServer):
         self.redirects_to = ""
         self.called: list[str] = []
 
+    def hold(self) -> None:
+        """Keep callers waiting from now on, as a new one does."""
+        self.released.clear()
+        self.redirects_to = ""
+        self.called.clear()
+
     @property
     def host(self) -> str:
         return f"127.0.0.1:{self.server_address[1]}"
