@@ -9,7 +9,7 @@ import pytest
 
 from tests.conformance.calls import arm, call, delete, ended, headers_of, started, state_when, status, submit
 from tests.conformance.sites import INPUT, NO_OUTPUT, OUTPUT, SUBSCRIPTION, TEXT, TWO_PORTS, Site
-from tests.conformance.wire import looks
+from tests.conformance.wire import looks, send
 from tests.service.held_storage import HeldStorage
 
 UNSET = "0001-01-01T00:00:00+00:00"
@@ -120,14 +120,19 @@ def test_details_of_a_failed_job_are_a_text(site: Site) -> None:
 def test_contract_of_2015_has_numbers_and_a_single_result(of_2015: Site) -> None:
     order = {"Input": of_2015.reference(of_2015.upload(INPUT)), "Output": None, "GlobalParameters": {}}
     job_id = submit(of_2015, order).json
-    assert status(of_2015, job_id).json["StatusCode"] == 0
+    state = status(of_2015, job_id).json
+    assert (state["StatusCode"], state["Result"], state["Details"]) == (0, None, None)
     assert call(of_2015, "POST", f"/jobs/{job_id}/start?api-version=2.0", b"").status in (200, 204)
     for _ in looks():
         state = status(of_2015, job_id).json
         if state["StatusCode"] not in (0, 1):
             break
     assert state["StatusCode"] == 4
-    assert set(state["Result"]) == {"ConnectionString", "RelativeLocation", "BaseLocation", "SasBlobToken"}
+    assert "Results" not in state
+    result = state["Result"]
+    assert set(result) == {"ConnectionString", "RelativeLocation", "BaseLocation", "SasBlobToken"}
+    fetched = send("GET", result["BaseLocation"] + result["RelativeLocation"] + result["SasBlobToken"], [])
+    assert fetched.text.splitlines() == OUTPUT
     cancelled = submit(of_2015, order).json
     delete(of_2015, cancelled)
     assert status(of_2015, cancelled).json["StatusCode"] == 3
@@ -163,3 +168,16 @@ def test_address_of_a_new_web_service_is_served_with_the_same_protocol(direct: S
     reference = site.reference(site.upload(f"Rating,Col2\n1,{TEXT}\n"))
     state = ended(site, {"Inputs": {"input1": reference, "input2": {**reference}}})
     assert state["StatusCode"] == "Finished"
+
+
+def test_web_service_with_a_subscription_is_served_under_that_as_well(direct: Site) -> None:
+    own = direct.at(TWO_PORTS)
+    one, two = {"Values": [[TEXT]]}, {"Values": [["1", TEXT]]}
+    body = {"Inputs": {"input1": one, "input2": two}}
+    for scope in (f"workspaces/{own.workspace}", f"subscriptions/{SUBSCRIPTION}"):
+        site = replace(own, base=f"{direct.address}/{scope}/services/{TWO_PORTS}")
+        assert call(site, "POST", "/execute?api-version=2.0", body).status == 200
+    elsewhere = replace(own, base=f"{direct.address}/subscriptions/{'d' * 32}/services/{TWO_PORTS}")
+    answer = call(elsewhere, "POST", "/execute?api-version=2.0", body)
+    assert (answer.status, answer.json["error"]["code"]) == (404, "NotFound")
+    assert answer.json["error"]["details"][0]["code"] == "WorkspaceNotFound"

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,10 @@ class RunningService:
     @property
     def base(self) -> str:
         return f"{self.url}/workspaces/{self.workspace}/services/{self.service}"
+
+    def at(self, service: str) -> "RunningService":
+        """The same for another web service of the workspace."""
+        return replace(self, service=service)
 
     def call(self, method: str, url: str, body: object = None, headers: dict[str, str] | None = None) -> Answer:
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

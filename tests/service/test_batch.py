@@ -268,18 +268,6 @@ def test_message_of_a_wrong_extension_reads_as_the_captured_one(
     )
 
 
-def test_contract_of_2015_has_integers_and_a_single_result(azurite: Any, tmp_path: Path) -> None:
-    with running_service(tmp_path, azurite.connection_string, keys=Keys(), integer_status_codes="true") as service:
-        source = service.upload("in.csv", "Col2\nThis is a good day\n")
-        job_id = service.submit({"Input": source, "Output": None, "GlobalParameters": {}}).json
-        before = service.status(job_id).json
-        assert (before["StatusCode"], before["Result"], before["Details"]) == (0, None, None)
-        service.start(job_id)
-        after = wait_until(lambda: (got := service.status(job_id).json)["StatusCode"] == 4 and got)
-        assert "Results" not in after
-        assert fetched(after["Result"]) == OUTPUT
-
-
 def test_service_without_storage_of_its_own_asks_for_a_place_for_every_output(azurite: Any, tmp_path: Path) -> None:
     host = azurite.url.split("/")[2]
     with running_service(

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from service.declaration import key_hash
+from tests.service.conftest import TWO_PORTS
 from tests.service.running import DEADLINE_SECONDS, Answer, Keys, RunningService, running_service, wait_until
 
 TEXT = "This is a good day"
@@ -190,41 +190,22 @@ def test_wrong_query_gets_its_documented_error(web_service: RunningService, quer
     assert value in answer.message
 
 
-def two_ports(keys: Keys) -> str:
-    port = '[[services.{kind}]]\nname = "{name}"\ncolumns = [{{ name = "{column}", type = "{type}" }}]\n'
-    return (
-        f'[[services]]\nname = "Two"\nworkspace_id = "{keys.workspace}"\nservice_id = "{keys.service}"\n'
-        f'key_hashes = ["{key_hash(keys.primary)}"]\n'
-        + port.format(kind="inputs", name="left", column="a", type="String")
-        + port.format(kind="inputs", name="right", column="b", type="String")
-        + port.format(kind="outputs", name="hashed_right", column="b_HashingFeature.0", type="Int32")
-        + 'input = "right"\nmodel = { type = "feature_hashing", column = "b", bits = 1 }\n'
-        + port.format(kind="outputs", name="hashed_left", column="a_HashingFeature.0", type="Int32")
-        + 'model = { type = "feature_hashing", column = "a", bits = 2 }\n'
-    )
-
-
-def test_several_inputs_and_outputs_go_by_their_names(azurite: Any, tmp_path: Path) -> None:
-    keys = Keys()
-    with running_service(tmp_path, azurite.connection_string, keys=keys, definition=two_ports(keys)) as service:
-        left, right = table("one", columns=["a"]), table("one two three", "four", columns=["b"])
-        answer = service.execute({"Inputs": {"right": right, "left": left}})
-        assert list(answer.json["Results"]) == ["hashed_right", "hashed_left"]
-        sizes = {
-            name: [len(row) for row in output["value"]["Values"]] for name, output in answer.json["Results"].items()
-        }
-        assert sizes == {"hashed_right": [2, 2], "hashed_left": [4]}
-        missing = service.execute({"Inputs": {"left": left}})
-        assert missing.codes == (400, "BadArgument", "BatchJobInputsNotSpecified")
-        assert ": right." in missing.message
-        body = {
-            "Inputs": {"left": service.upload("l.csv", "a\none\n"), "right": service.upload("r.csv", "b\none\ntwo\n")}
-        }
-        status = service.ended(service.run(body))
-        assert status["StatusCode"] == "Finished", status
-        assert list(status["Results"]) == ["hashed_right", "hashed_left"]
-        only = service.submit({"Input": service.reference("l.csv")})
-        assert only.codes == (400, "BadArgument", "BatchJobInputsNotSpecified")
+def test_several_inputs_and_outputs_go_by_their_names(web_service: RunningService) -> None:
+    service = web_service.at(TWO_PORTS)
+    left, right = table("one", columns=["a"]), table("one two three", "four", columns=["b"])
+    answer = service.execute({"Inputs": {"right": right, "left": left}})
+    assert list(answer.json["Results"]) == ["hashed_right", "hashed_left"]
+    sizes = {name: [len(row) for row in output["value"]["Values"]] for name, output in answer.json["Results"].items()}
+    assert sizes == {"hashed_right": [2, 2], "hashed_left": [4]}
+    missing = service.execute({"Inputs": {"left": left}})
+    assert missing.codes == (400, "BadArgument", "BatchJobInputsNotSpecified")
+    assert ": right." in missing.message
+    body = {"Inputs": {"left": service.upload("l.csv", "a\none\n"), "right": service.upload("r.csv", "b\none\ntwo\n")}}
+    status = service.ended(service.run(body))
+    assert status["StatusCode"] == "Finished", status
+    assert list(status["Results"]) == ["hashed_right", "hashed_left"]
+    only = service.submit({"Input": service.reference("l.csv")})
+    assert only.codes == (400, "BadArgument", "BatchJobInputsNotSpecified")
 
 
 # Ten million cells keep a process busy for seconds, three million for one.

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.declaration import feature_hashing_declaration, key_hash
+from service.declaration import feature_hashing_declaration
 from tests.campaigns import sampled
 from tests.service.held_storage import TOKEN
 from tests.service.running import (
@@ -140,20 +140,6 @@ def test_address_that_leads_nowhere_says_which_part_is_wrong(web_service: Runnin
     assert web_service.call("GET", good.replace(web_service.service, "mine") + "/swagger.json").codes == (
         400, "BadArgument", "WebServiceIdInvalid",
     )  # fmt: skip
-
-
-def test_service_with_a_subscription_is_served_under_that_as_well(azurite: Any, tmp_path: Path) -> None:
-    keys, subscription = Keys(), "e" * 32
-    text = feature_hashing_declaration(
-        workspace=keys.workspace, service=keys.service, key_hashes=[key_hash(keys.primary)]
-    ).replace("service_id = ", f'subscription_id = "{subscription}"\nservice_id = ')
-    with running_service(tmp_path, azurite.connection_string, keys=keys, definition=text) as service:
-        url = f"{service.url}/subscriptions/{subscription}/services/{service.service}/execute?api-version=2.0"
-        assert service.call("POST", url, GUIDE).status == 200
-        assert service.execute(GUIDE).status == 200
-        assert service.call("POST", url.replace(subscription, "d" * 32), GUIDE).codes == (
-            404, "NotFound", "WorkspaceNotFound",
-        )  # fmt: skip
 
 
 def test_guid_with_dashes_is_taken(web_service: RunningService) -> None:
