@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 AZURITE := deployments/azurite
-# Tests wait for other processes about a third of their time, so that three of them keep two cores busy. A module stays in one of
-# them, so that what its tests share is made once; tests/conftest.py orders the modules.
+# Tests wait for other processes about a third of their time, so that three of them keep two cores busy. What shares servers stays
+# in one of them, so that they are started once; tests/conftest.py says what that is, and in which order it runs.
 TEST_PROCESSES ?= 3
 SCHEDULE := -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 

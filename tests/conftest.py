@@ -22,23 +22,28 @@ from tests.prefect_server import StartPrefect, start_prefect
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-LONGEST_FIRST = ("flows", "faults", "deployments", "test_readme.py", "conformance")
-
 TOGETHER = (
-    "tests/conformance/",
-    "tests/service/console/",
-    "tests/service/gateway/",
-    *(f"tests/service/test_{name}.py" for name in ("batch", "faults", "rrs", "scoring", "swagger", "web_service")),
+    ("tests/flows/", "tests/faults/test_sweep_finishes.py"),
+    ("tests/deployments/", "tests/test_readme.py"),
+    ("tests/faults/",),
+    ("tests/service/console/",),
+    tuple(f"tests/service/test_{name}.py" for name in ("batch", "faults", "rrs", "scoring", "swagger", "web_service")),
+    ("tests/service/gateway/",),
+    ("tests/conformance/",),
 )
-"""Where tests share servers of a folder's own, each of which takes seconds of computing to start."""
+"""Modules that share servers, and so run in one process of the tests: a web service takes 4.5 s of computing to start,
+and a Prefect server, which the first two need, 3 % of a core for as long as it runs. The longest are the first."""
+
+
+def _unit_of(nodeid: str) -> str:
+    """What one process runs in a row: a module, or all that it shares servers with."""
+    module = nodeid.partition("::")[0]
+    return next((together[0] for together in TOGETHER if module.startswith(together)), module)
 
 
 class _ByServers(LoadScopeScheduling):
-    """A module stays in one process, and so do all that share servers."""
-
     def _split_scope(self, nodeid: str) -> str:
-        module = super()._split_scope(nodeid)
-        return str(Path(module).parent) if module.startswith(TOGETHER) else module
+        return _unit_of(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -47,21 +52,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the folders with the longest modules first: a long one that begins last would keep one process busy alone.
+    """Put what takes longest first: if it began last, it would keep one process busy alone.
 
-    They take turns, since tests of faults wait while those of flows compute. The others come in reverse, so that the
-    short modules of `bes` are the last.
+    The other modules come in reverse, so that the short ones of `bes` are the last.
     """
-    seen: dict[str, list[Path]] = {}
-    turns: dict[Path, tuple[int, int]] = {}
-    for item in items:
-        if item.path not in turns:
-            folder = item.path.relative_to(Path(__file__).parent).parts[0]
-            modules = seen.setdefault(folder, [])
-            modules.append(item.path)
-            is_long = folder in LONGEST_FIRST
-            turns[item.path] = (len(modules), LONGEST_FIRST.index(folder)) if is_long else (len(items), -len(turns))
-    items.sort(key=lambda item: turns[item.path])
+    units = list(dict.fromkeys(_unit_of(item.nodeid) for item in items))
+    longest = [together[0] for together in TOGETHER]
+    others = [unit for unit in reversed(units) if unit not in longest]
+    items.sort(key=lambda item: (longest + others).index(_unit_of(item.nodeid)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
