@@ -12,7 +12,7 @@ from service.declaration import WebService
 from service.errors import did_you_mean
 from service.jobs import Job, JobOrder, JobPhase
 from service.parameters import resolve_parameters
-from service.places import BlobPlace, same_blob
+from service.places import BlobPlace, locate, same_blob
 from service.storage import read_link
 from service.storage_policy import StoragePolicy
 
@@ -110,6 +110,10 @@ def status_body(job: Job, policy: StoragePolicy, now: datetime, *, integer_codes
 
 def _results(job: Job, policy: StoragePolicy, now: datetime) -> dict[str, BlobReference]:
     return {
-        name: read_link(policy.output_place(reference, job_id=job.job_id, name=name), now)
-        for name, reference in job.order.outputs.items()
+        name: read_link(_told_place(job, name, reference, policy), now) for name, reference in job.order.outputs.items()
     }
+
+
+def _told_place(job: Job, name: str, reference: BlobReference | None, policy: StoragePolicy) -> BlobPlace:
+    # The service does not go there: which hosts it may go to by now is of no matter.
+    return locate(reference) if reference else policy.output_place(None, job_id=job.job_id, name=name)

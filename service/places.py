@@ -141,19 +141,16 @@ def _is_base64(text: str) -> bool:
         return False
 
 
-def locate(reference: BlobReference, allowed_hosts: tuple[str, ...]) -> BlobPlace:
+def locate(reference: BlobReference) -> BlobPlace:
     """The place that a reference of a request names, in either of its two forms.
 
     Raises:
-        ServiceError: The reference is incomplete, malformed, or names a host that is not allowed.
+        ServiceError: The reference is incomplete or malformed.
     """
     if not (reference.connection_string or reference.base_location):
         raise error_codes.MISSING_INPUT_BLOB_INFORMATION()
     place = _by_connection_string(reference) if reference.connection_string else _by_address(reference)
     _check_names(place)
-    host = host_of(place.account_url) or ""
-    if not is_allowed(host, allowed_hosts):
-        raise error_codes.INVALID_BLOB(place, hint=f"Storage host {host!r} is not among those that are allowed.")
     return place
 
 

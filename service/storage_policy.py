@@ -5,7 +5,7 @@ from typing import Self
 
 from bes.protocol import BlobReference
 from service import error_codes
-from service.places import Account, BlobPlace, locate, read_connection_string
+from service.places import Account, BlobPlace, host_of, is_allowed, locate, read_connection_string
 from service.settings import ServiceSettings
 
 
@@ -37,7 +37,11 @@ class StoragePolicy:
         Raises:
             ServiceError: The reference is wrong or names a host that is not allowed.
         """
-        return locate(reference, self.allowed_hosts)
+        place = locate(reference)
+        host = host_of(place.account_url) or ""
+        if not is_allowed(host, self.allowed_hosts):
+            raise error_codes.INVALID_BLOB(place, hint=f"Storage host {host!r} is not among those that are allowed.")
+        return place
 
     def output_place(self, reference: BlobReference | None, *, job_id: str, name: str) -> BlobPlace:
         """The place of an output: what the request names, or a blob of its own in the service's container."""

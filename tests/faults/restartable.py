@@ -68,6 +68,12 @@ class Service:
         subprocess.run(["kill", "-9", str(self._child.pid)], check=True)
         self._child.stop()
 
+    def move_to(self, connection_string: str) -> None:
+        """Be killed, and come back with another storage, or the same one at another address."""
+        self.kill()
+        self._environment["BATCH_SCORING_SERVICE_STORAGE_CONNECTION_STRING"] = connection_string
+        self.start()
+
     def arm(self, **fault: Any) -> None:
         requests.post(f"{self.url}/faults", data=json.dumps(fault), timeout=30).raise_for_status()
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from bes.protocol import JobStatus
 from deployments.stack import LocalStack
 from tests.campaigns import sampled
 from tests.faults.restartable import Service, Storage
+from tests.faults.storage_proxy import StorageProxy
 
 STORAGE_LEAVES_AT = [
     "journal submitted after",
@@ -66,6 +68,27 @@ def test_a_service_that_has_forgotten_its_jobs_is_given_others(
     assert [work.status(job_id) for job_id in forgotten] == [None] * 3
     work.require_whole(undisturbed)
     assert sorted(attempt["state"] for attempt in work.attempts()) == ["cancelled"] * 3 + ["verified"] * 3
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_jobs_that_ended_before_their_storage_had_another_address_are_not_scored_again(
+    work: Any, undisturbed: bytes, azurite: Any, service: Service
+):
+    work.endpoint = service.endpoint
+    with StorageProxy(azurite.connection_string) as before, StorageProxy(azurite.connection_string) as now:
+        service.move_to(before.connection_string)
+        work.connection_string = before.connection_string
+        assert work.run(kill_at="journal finished before") == -9
+        ended = [job_id for job_id in work.job_ids if work.status(job_id) is JobStatus.FINISHED]
+        assert ended
+
+        service.move_to(now.connection_string)
+        work.connection_string = now.connection_string
+        work.must_run()
+
+        work.require_whole(undisturbed)
+        states = {attempt["job_id"]: attempt["state"] for attempt in work.attempts()}
+        assert {states[job_id] for job_id in ended} == {"verified"}
 
 
 @pytest.fixture

@@ -2,11 +2,13 @@ import pytest
 
 from bes.protocol import BlobReference
 from service.errors import ServiceError
-from service.places import host_of, is_allowed, locate, read_connection_string, same_blob
+from service.places import host_of, is_allowed, read_connection_string, same_blob
+from service.storage_policy import StoragePolicy
 
 KEY = "c2VjcmV0LWtleQ=="
 ACCOUNT = f"DefaultEndpointsProtocol=https;AccountName=mystorage;AccountKey={KEY}"
 HOSTS = ("mystorage.blob.core.windows.net:443", "127.0.0.1:10000")
+POLICY = StoragePolicy(allowed_hosts=HOSTS, own_account=None, output_container="outputs")
 TOKEN = "?sv=2015-04-05&sr=b&sig=abc%2Fdef%3D&se=2015-04-05T05%3A44%3A55Z&sp=r"
 
 
@@ -20,7 +22,7 @@ def by_address(base: str | None, path: str | None, token: str | None = TOKEN) ->
 
 def refusal(reference: BlobReference) -> ServiceError:
     with pytest.raises(ServiceError) as caught:
-        locate(reference, HOSTS)
+        POLICY.place(reference)
     assert KEY not in caught.value.message
     assert "sig" not in caught.value.message
     return caught.value
@@ -28,7 +30,7 @@ def refusal(reference: BlobReference) -> ServiceError:
 
 @pytest.mark.parametrize("path", ["/container/folder/data.csv", "container/folder/data.csv"])
 def test_path_is_taken_with_and_without_leading_slash(path: str) -> None:
-    place = locate(by_account(path), HOSTS)
+    place = POLICY.place(by_account(path))
     assert (place.container, place.name) == ("container", "folder/data.csv")
     assert place.url == "https://mystorage.blob.core.windows.net/container/folder/data.csv"
 
@@ -42,13 +44,13 @@ def test_path_is_taken_with_and_without_leading_slash(path: str) -> None:
     ],
 )
 def test_address_is_what_its_parts_give_when_joined(base: str, path: str) -> None:
-    place = locate(by_address(base, path), HOSTS)
+    place = POLICY.place(by_address(base, path))
     assert place.url == "https://mystorage.blob.core.windows.net/container/my%20data.csv"
     assert place.sas_token == TOKEN[1:]
 
 
 def test_address_with_an_account_in_its_path_keeps_it() -> None:
-    place = locate(by_address("http://127.0.0.1:10000/account/", "container/data.tsv"), HOSTS)
+    place = POLICY.place(by_address("http://127.0.0.1:10000/account/", "container/data.tsv"))
     assert place.url == "http://127.0.0.1:10000/account/container/data.tsv"
     assert place.delimiter == "\t"
 
@@ -62,10 +64,10 @@ def test_long_connection_string_is_read_by_its_blob_endpoint() -> None:
 
 
 def test_same_blob_is_recognised_in_both_forms() -> None:
-    one = locate(by_account("container/my data.csv"), HOSTS)
-    other = locate(by_address("https://mystorage.blob.core.windows.net/", "container/my%20data.csv"), HOSTS)
+    one = POLICY.place(by_account("container/my data.csv"))
+    other = POLICY.place(by_address("https://mystorage.blob.core.windows.net/", "container/my%20data.csv"))
     assert same_blob(one, other)
-    assert not same_blob(one, locate(by_account("container/your data.csv"), HOSTS))
+    assert not same_blob(one, POLICY.place(by_account("container/your data.csv")))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_wrong_reference_gets_its_documented_code(reference: BlobReference, code
 
 
 def test_query_cannot_be_smuggled_into_a_path() -> None:
-    place = locate(by_address("https://mystorage.blob.core.windows.net/", "container/a.csv?comp=acl&x=.csv"), HOSTS)
+    place = POLICY.place(by_address("https://mystorage.blob.core.windows.net/", "container/a.csv?comp=acl&x=.csv"))
     assert place.url.endswith("/container/a.csv%3Fcomp%3Dacl%26x%3D.csv")
 
 
@@ -148,7 +150,7 @@ def test_address_that_is_not_plain_has_no_host(url: str) -> None:
 
 
 def test_text_of_a_place_shows_no_credential() -> None:
-    place = locate(by_account("container/data.csv"), HOSTS)
+    place = POLICY.place(by_account("container/data.csv"))
     assert KEY not in repr(place)
     assert KEY not in str(place)
     assert str(place) == "container/data.csv"
