@@ -10,7 +10,7 @@ SCHEDULE := -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder
 
 # One section of benchmarks/RESULTS.md each; of some the larger sizes are left to bench-full.
 BENCHMARKS := gateway contract hashing transfers polling orchestration end_to_end
-bench_contract := --megabytes 10 100 --repeats 2
+bench_contract := --megabytes 100 --repeats 2
 bench_transfers := --megabytes 100 --repeats 2
 bench_orchestration := --shards 1 10 40
 bench_full_contract := --megabytes 10 100 1000 4000

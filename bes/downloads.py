@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 RANGE_BYTES: Final = LARGEST_PIECE_BYTES
 """The largest range that the service gives an MD5 for, too."""
 
-_FIRST_BYTES: Final = 256 << 10
-"""What is asked for first, to learn what there is: all of most small blobs, and 10 ms of a link of 25 MB/s."""
+_FIRST_BYTES: Final = 64 << 10
+"""Asked for first, to learn what there is: all of a small blob, and little of others, whose ranges wait for it."""
 
 _CONNECTIONS: Final = 8
 """As an upload has them. So many ranges are held at most; with what requests take, a download stays below 80 MB."""

@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
 
     rollback = commands.add_parser("rollback", help="point back to the version of a dataset before the latest one")
     rollback.add_argument("dataset", metavar="DATASET", help="name of the contract")
+    rollback.add_argument("--if-latest", metavar="VERSION", help="only if this is the latest: its run or its folder")
     rollback.add_argument("--json", action="store_true", help="print one JSON object on standard output")
     rollback.set_defaults(command=_rollback)
 
@@ -172,7 +173,7 @@ def _rollback(options: argparse.Namespace) -> int:
         surroundings(use_settings=True, with_prefect=False) as chosen,
         BlobStore(chosen.storage) as store,
     ):
-        latest = roll_back(store.documents(), options.dataset)
+        latest = roll_back(store.documents(), options.dataset, if_latest=options.if_latest)
     as_json = latest.current.model_dump_json()
     show(as_json if options.json else f"The latest version of {options.dataset} is now {latest.current.folder}.")
     return 0

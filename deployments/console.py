@@ -55,10 +55,15 @@ def summary_text(summary: RunSummary) -> str:
         ("manifest", str(summary.manifest)),
         ("Data Docs", str(summary.data_docs)),
         *([("report", str(summary.report))] if summary.report else []),
+        *([("latest", summary.latest)] if summary.latest else []),
     ]
     how = "was published before, and nothing was scored again" if summary.published_before else f"is {summary.status}"
-    lines = [f"Run {summary.run_key} {how}: every row is accounted for.", ""]
-    return "\n".join(lines + [f"  {name:<12} {value}" for name, value in rows])
+    to_readers = "; readers have another version" if summary.latest else ""
+    lines = [f"Run {summary.run_key} {how}{to_readers}: every row is accounted for.", ""]
+    lines += [f"  {name:<12} {value}" for name, value in rows]
+    if summary.latest and summary.published_before:
+        lines += ["", "To make it the latest, run again with --rescore."]
+    return "\n".join(lines)
 
 
 def _refused(summary: RunSummary) -> str:

@@ -7,9 +7,12 @@ run cancels its jobs there while this side waits.
 import asyncio
 import atexit
 import gc
+import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from datetime import date
 from pathlib import Path
@@ -38,6 +41,9 @@ INTERRUPTED_CODE = 130
 
 _CANCEL_SECONDS = 60.0
 """An interrupted run cancels its jobs, and Prefect sends its last events; then it is killed."""
+
+_LOOK_SECONDS = 5.0
+"""How soon the end of the parent is noticed."""
 
 
 class FlowParameters(BaseModel):
@@ -136,7 +142,7 @@ def settings_problem(error: ValidationError) -> str:
 def system_problem(error: OSError) -> str:
     """What the system refuses, with the file that it names; it names none where a disk is full."""
     where = repr(error.filename) if error.filename else f"a file below {str(RunSettings().data_dir)!r}"
-    return f"{error.strerror or error}: {where}. Check the path and the disk, then run again."
+    return f"{error.strerror or error}: {where}. Check the path and the disk, then run again: it goes on."
 
 
 def _main() -> None:
@@ -145,6 +151,7 @@ def _main() -> None:
     given = sys.stdin.read()
     if not given:
         return  # the parent was interrupted before it could say what to run
+    threading.Thread(target=_end_after, args=(os.getppid(),), daemon=True).start()
     # Or the end of the process would look for garbage among all that was loaded, which takes half a second.
     atexit.register(gc.freeze)
     # Before anything else, since it takes longer than all that is loaded here meanwhile.
@@ -152,6 +159,18 @@ def _main() -> None:
     parameters = _PARAMETERS.validate_json(given)
     with progress_on(sys.stderr, verbose="--verbose" in sys.argv):
         print(_result(parameters).model_dump_json(), flush=True)
+
+
+def _end_after(parent: int) -> None:
+    """End this process when its parent was killed.
+
+    The signal of that makes the flow cancel its jobs; then Prefect would try for minutes to reach a server that has
+    ended with the parent.
+    """
+    while os.getppid() == parent:
+        time.sleep(_LOOK_SECONDS)
+    time.sleep(_CANCEL_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _result(parameters: FlowParameters | RequeueParameters) -> FlowResult:

@@ -13,6 +13,7 @@ class RunSummary(BaseModel):
         n_jobs: Jobs for the input whose outputs are its result, as the manifest lists them: one for each shard, or part
             of one, that is scored. Jobs in vain and that of the golden rows are not among them.
         report: None for versions of releases that wrote none.
+        latest: Folder of the version that readers have, where it is another one than this.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -32,3 +33,4 @@ class RunSummary(BaseModel):
     data_docs: Path
     report: Path | None = None
     published_before: bool = False
+    latest: str | None = None

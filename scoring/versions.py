@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from bes.documents import Documents
-from bes.errors import Conflict, InputError
+from bes.errors import Conflict, InputError, ScoringError
 from scoring.attempts import SCHEMA_VERSION, Record
 from scoring.journal import as_bytes, parse
 from scoring.manifest import Manifest
@@ -71,6 +71,16 @@ def read_latest(documents: Documents, dataset: str) -> Latest | None:
     return None if found is None else parse(Latest, found)
 
 
+def other_latest(documents: Documents, dataset: str, folder: str | None) -> str | None:
+    """Folder of the version that readers have, where it is not this one; None also where the storage does not tell."""
+    try:
+        latest = read_latest(documents, dataset)
+    except ScoringError as problem:
+        logger.info("which version of %s is the latest is not told: %s", dataset, problem.what)
+        return None
+    return latest.current.folder if latest and latest.current.folder != folder else None
+
+
 def read_manifest(documents: Documents, folder: str) -> Manifest | None:
     """The manifest of a version; None when that is not whole, and nobody has seen it."""
     found = documents.read(f"{folder}/manifest.json")
@@ -131,16 +141,26 @@ def put_after(documents: Documents, dataset: str, version: Version, *, before: s
     return _move(documents, dataset, move)
 
 
-def roll_back(documents: Documents, dataset: str) -> Latest:
+def roll_back(documents: Documents, dataset: str, *, if_latest: str | None = None) -> Latest:
     """Point at the version before the current one again.
 
+    Args:
+        documents: The container.
+        dataset: Name of the contract.
+        if_latest: Folder or run of the version that must be the current one; None for whichever is.
+
     Raises:
-        InputError: Nothing is published, or nothing was before.
+        InputError: Nothing is published, nothing was before, or another version is the current one.
     """
 
     def move(latest: Latest | None) -> Latest:
         if latest is None:
             raise InputError(f"Nothing is published for the dataset {dataset!r}.", "Check its name, and the storage.")
+        if if_latest not in (None, latest.current.folder, latest.current.run_key):
+            raise InputError(
+                f"The latest version of {dataset!r} is {latest.current.folder!r}, and not {if_latest!r}.",
+                "Nothing was changed; it may have been rolled back before.",
+            )
         if not latest.history:
             raise InputError(
                 f"{latest.current.folder!r} is the only version of {dataset!r}.", "There is none to go back to."

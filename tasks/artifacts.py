@@ -28,6 +28,7 @@ from scoring.report.occasions import (
 )
 from scoring.summary import RunSummary
 from scoring.validation import Work
+from scoring.versions import other_latest
 from tasks.events import tell_published, tell_quarantined
 from tasks.evidence import Places, leave_artifacts, leave_error
 
@@ -40,9 +41,7 @@ def write_artifacts(run: OpenRun, outcome: Outcome, books: Books, judged: Judged
     """Publish the run and leave its evidence."""
     manifest = publish_run(run, outcome, books, judged)
     _tell(manifest, run)
-    return _leave_evidence(
-        lambda: report_of_published(run, manifest, outcome.refused, judged=judged), manifest, run.plan
-    )
+    return _leave_evidence(lambda: report_of_published(run, manifest, outcome.refused, judged=judged), manifest, run)
 
 
 # Not cached: it writes files.
@@ -54,7 +53,7 @@ def fetch_result(run: OpenRun) -> RunSummary:
     was_before = run.record.writer.flow_run != flow_run.id
     if not was_before:
         _tell(manifest, run)
-    summary = _leave_evidence(lambda: report_of_published(run, manifest, ()), manifest, run.plan)
+    summary = _leave_evidence(lambda: report_of_published(run, manifest, ()), manifest, run)
     return summary.model_copy(update={"published_before": was_before})
 
 
@@ -106,11 +105,14 @@ def _only_logged(what: str) -> Iterator[None]:
     # How the run ended is what its user must read, whatever becomes of the page about it.
     try:
         yield
+    except (ScoringError, OSError) as error:
+        logger.warning("%s: %s", what, error)
     except Exception:
         logger.exception(what)
 
 
-def _leave_evidence(make: Callable[[], RunReport], manifest: Manifest, plan: RunPlan) -> RunSummary:
+def _leave_evidence(make: Callable[[], RunReport], manifest: Manifest, run: OpenRun) -> RunSummary:
+    plan = run.plan
     with _only_logged("the run is published; its artifacts could not be made"):
         leave_artifacts(make(), [_job_of_entry(job) for job in manifest.jobs], _places(plan, manifest))
     return RunSummary(
@@ -118,6 +120,7 @@ def _leave_evidence(make: Callable[[], RunReport], manifest: Manifest, plan: Run
         n_jobs=len(manifest.jobs),
         manifest=plan.folder.manifest,
         report=plan.folder.report if plan.folder.report.is_file() else None,
+        latest=other_latest(run.journal.documents, plan.contract, manifest.published),
     )
 
 

@@ -153,8 +153,8 @@ def _refuse_rows(checked: CheckedInput, contract: Contract) -> None:
     if what is not None:
         raise InputRefused(
             f"{what}. {_first(checked.findings, names)}",
-            f"Nothing was sent; the rows and what they break are in {checked.quarantine_path},"
-            f" the Data Docs are {checked.docs_index}.",
+            f"Nothing was sent. Mend the extract, then run again: the rows and what they break are in"
+            f" {checked.quarantine_path}, the Data Docs are {checked.docs_index}.",
             checked.findings,
             n_bad,
             n_input,

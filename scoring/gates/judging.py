@@ -12,6 +12,7 @@ from bes.documents import Documents
 from bes.errors import GateStopped
 from bes.files import replacing
 from scoring.books import Books
+from scoring.counted import counted
 from scoring.gates.rules import ask_gates
 from scoring.gates.settings import GateSettings
 from scoring.last_good import LastGood, last_good
@@ -122,7 +123,9 @@ def leave_evidence(
     for result in failed[:_NAMED]:
         logger.warning("%s", told(result))
     if len(failed) > _NAMED:
-        logger.warning("%d other gates do not hold: see %s", len(failed) - _NAMED, folder.gates)
+        n_more = len(failed) - _NAMED
+        do = "does" if n_more == 1 else "do"
+        logger.warning("%s %s not hold: see %s", counted(n_more, "more gate"), do, folder.gates)
 
 
 def require_open(folder: RunFolder, results: Iterable[GateResult]) -> None:

@@ -117,7 +117,9 @@ def report_of(known: Known) -> RunReport:
             gates=max(0, len(gates) - MOST_GATES),
             files=max(0, len(files) - MOST_FILES),
         ),
-        next_steps=next_steps_of(known.dataset, known.run_key, books, gates, failure, is_notable=is_notable),
+        next_steps=next_steps_of(
+            known.dataset, known.run_key, books, gates, failure, is_notable=is_notable, version=known.version
+        ),
     )
 
 

@@ -39,6 +39,7 @@ def next_steps_of(
     failure: Failure | None,
     *,
     is_notable: bool,
+    version: str | None,
 ) -> tuple[str, ...]:
     """What to do now. Text in backquotes is a command or a file."""
     if failure is not None:
@@ -50,8 +51,10 @@ def next_steps_of(
             f" then `batch-scoring requeue {run_key} --fixed COPY`."
         )
     if is_notable or any(gate.outcome == "warned" for gate in gates):
+        # The page may be read when another version is the latest.
         steps.append(
-            f"Look at what stands out above. If it should not have been published: `batch-scoring rollback {dataset}`."
+            "Look at what stands out above. If it should not have been published:"
+            f" `batch-scoring rollback {dataset} --if-latest {version}`."
         )
     return tuple(steps) or ("Nothing.",)
 

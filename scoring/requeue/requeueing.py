@@ -35,6 +35,7 @@ from scoring.requeue.uniqueness import require_unique
 from scoring.settings import RunSettings
 from scoring.stopping import Stop
 from scoring.version_files import PREDICTIONS
+from scoring.versions import other_latest
 from scoring.writer import Writer
 
 logger = logging.getLogger(__name__)
@@ -254,6 +255,7 @@ def summarise(requeue: Requeue, manifest: Manifest) -> RequeueSummary:
         n_requeued=step.n_rows,
         n_refused_again=step.n_refused_again,
         published=manifest.published or "",
+        latest=other_latest(requeue.held.journal.documents, manifest.contract, manifest.published),
     )
 
 

@@ -69,7 +69,7 @@ def test_a_download_that_is_cut_goes_on_with_what_was_not_whole(
     assert (tmp_path / "target").read_bytes() == content
     asked = [one.what.partition("bytes=")[2] for one in proxy.of("GET", f"{NAME} bytes=")]
     begins = sorted(int(one.partition("-")[0]) for one in set(asked))
-    assert begins == [0, *(256 * 1024 + 4 * MIB * number for number in range(9))]
+    assert begins == [0, *(64 * 1024 + 4 * MIB * number for number in range(9))]
     assert len(asked) == 10 + 1
     assert len(proxy.met) == 1
 
@@ -265,6 +265,16 @@ def test_a_storage_that_asks_for_too_much_patience_is_an_outage(store: BlobStore
     with pytest.raises(Unavailable):
         store.upload(content_of(tmp_path / "source"), NAME)
     assert len(proxy.of("PUT", NAME)) == 1
+
+
+def test_whoever_waits_for_the_storage_hears_of_it(
+    store: BlobStore, proxy: StorageProxy, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    write(tmp_path / "source", 5000)
+    proxy.arm("PUT", NAME, status=503)
+    with caplog.at_level("INFO", logger="bes"):
+        store.upload(content_of(tmp_path / "source"), NAME)
+    assert "the storage did not answer as it should (HTTP 503) and is asked again" in caplog.text
 
 
 def test_the_log_says_why_something_is_transferred_again(

@@ -64,7 +64,7 @@ def test_run_scores_a_folder_and_prints_one_json_object(cli: RunCli, stack_envir
     summary = json.loads(done.stdout)
     assert list(summary) == [
         "run_key", "status", "n_input", "n_scored", "n_quarantined", "n_refused", "n_failed", "n_jobs",
-        "duration_seconds", "predictions", "quarantine", "manifest", "report", "published_before",
+        "duration_seconds", "predictions", "quarantine", "manifest", "report", "published_before", "latest",
     ]  # fmt: skip
     assert (summary["n_input"], summary["n_scored"], summary["n_quarantined"], summary["n_failed"]) == (4, 3, 1, 0)
     assert summary["n_jobs"] == 2
@@ -436,8 +436,8 @@ def test_a_full_disk_is_told_with_the_folder_of_the_results(tmp_path: Path, monk
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError, match="No space") as caught:
         full.write(b"x")
 
-    told = f"No space left on device: a file below {str(tmp_path)!r}. Check the path and the disk, then run again."
-    assert system_problem(caught.value) == told
+    told = f"No space left on device: a file below {str(tmp_path)!r}. Check the path and the disk, then run again: it"
+    assert system_problem(caught.value) == f"{told} goes on."
 
 
 @pytest.mark.slow

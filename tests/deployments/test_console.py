@@ -28,6 +28,15 @@ def summary(**changes: object) -> RunSummary:
     return base.model_copy(update=changes)
 
 
+def test_a_result_that_readers_do_not_have_is_told_with_what_they_have():
+    there = "published/reviews/2026-11-28/7af5a7a26ee2bd5f-g1"
+    lines = summary_text(summary(latest=there, published_before=True)).splitlines()
+    assert "; readers have another version: every row is accounted for." in lines[0]
+    assert f"  latest       {there}" in lines
+    assert lines[-1] == "To make it the latest, run again with --rescore."
+    assert "--rescore" not in summary_text(summary(latest=there))
+
+
 @pytest.mark.parametrize(
     ("published_before", "first"),
     [

@@ -75,6 +75,16 @@ def test_stopping_twice_is_harmless(tmp_path: Path):
     wait_until_dead(thing.pid)
 
 
+def test_a_flow_whose_parent_was_killed_is_ended_when_it_has_had_time_to_cancel_its_jobs():
+    program = (
+        "from deployments import flow_process\n"
+        "flow_process._LOOK_SECONDS, flow_process._CANCEL_SECONDS = 0.05, 0.1\n"
+        "flow_process._end_after(0)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], timeout=60, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux's")
 def test_a_child_does_not_outlive_a_parent_that_is_killed(tmp_path: Path):
     program = (

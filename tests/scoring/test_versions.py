@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from bes.errors import InputError, IntegrityError
-from scoring.versions import Version, latest_name, point_to, read_latest, roll_back, version_folder
+from scoring.versions import Version, latest_name, other_latest, point_to, read_latest, roll_back, version_folder
 
 DATASET = "book_reviews"
 
@@ -48,6 +48,25 @@ def test_the_newest_version_is_the_latest_and_a_rollback_leads_to_the_one_before
     with pytest.raises(InputError, match="only version"):
         roll_back(documents, DATASET)
     assert current(documents) == "a"
+
+
+def test_a_rollback_of_a_version_that_is_not_the_latest_changes_nothing(documents):
+    versions = [version(key) for key in ("a", "b", "c")]
+    for one in versions:
+        point_to(documents, DATASET, one)
+    assert roll_back(documents, DATASET, if_latest=versions[2].folder).current.run_key == "b"
+    with pytest.raises(InputError, match=f"is '{versions[1].folder}', and not '{versions[2].folder}'"):
+        roll_back(documents, DATASET, if_latest=versions[2].folder)
+    assert current(documents) == "b"
+    assert roll_back(documents, DATASET, if_latest="b").current.run_key == "a"
+
+
+def test_a_version_knows_which_other_one_readers_have(documents):
+    assert other_latest(documents, DATASET, version("a").folder) is None
+    for key in ("a", "b"):
+        point_to(documents, DATASET, version(key))
+    assert other_latest(documents, DATASET, version("a").folder) == version("b").folder
+    assert other_latest(documents, DATASET, version("b").folder) is None
 
 
 def test_a_version_is_published_once_even_when_it_was_rolled_back(documents):

@@ -53,7 +53,7 @@ def test_what_changed_since_the_last_good_run_is_named_and_only_what_matters_sta
     assert [name for name, change in by_name.items() if change.is_notable] == ["rows in", "contract"]
     assert report.verdict.kind == "warn"
     assert "this stands out: rows in \u221250.0 %, contract changed." in report.verdict.is_normal
-    assert "`batch-scoring rollback reviews`" in report.next_steps[-1]
+    assert f"`batch-scoring rollback reviews --if-latest {report.version}`" in report.next_steps[-1]
 
 
 @pytest.mark.parametrize(
